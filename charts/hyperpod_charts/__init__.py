@@ -1,0 +1,1 @@
+"""cdk8s charts: everything a HyperPod inference install needs inside Kubernetes."""

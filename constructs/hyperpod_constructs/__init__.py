@@ -1,0 +1,1 @@
+"""CDK constructs: everything a HyperPod inference install needs on AWS."""
