@@ -1,0 +1,81 @@
+# The same few words for people and for CI. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Byte code is worth keeping: without it every start compiles the CDK again.
+unexport PYTHONDONTWRITEBYTECODE
+# jsii prints an 11-line banner on Node 20 otherwise.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.stamp-python node_modules/.stamp-node  ## Install everything into .venv and node_modules
+
+$(VENV)/.stamp-python: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || true). Set PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "==> Python packages into $(VENV) (about 2 minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet --progress-bar off --require-hashes -r requirements/dev.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+node_modules/.stamp-node: package.json package-lock.json
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || { \
+	  echo "Node 20 or newer is needed for the CDK, found: $$(node --version 2>/dev/null || echo none). Install it, or put it first on PATH"; exit 2; }
+	@echo "==> CDK command line into node_modules (a few seconds)"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: demo
+demo: setup  ## The main job: a custom resource in, a real chat completion out, on this machine
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$$PATH" $(BIN)/hyperpod-inference demo
+
+.PHONY: test
+test: setup  ## All tests: unit, control plane, end to end
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-unit
+test-unit: setup  ## The tests that need no cluster
+	@$(BIN)/python -m pytest -m "not cluster" $(PYTEST_ARGS)
+
+.PHONY: check
+check: setup  ## Lint, format, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: setup  ## Rewrite the sources as ruff wants them
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: synth
+synth: setup  ## Synthesize the CDK app into cdk.out and say what it would deploy
+	@PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk synth --quiet
+	@$(BIN)/python -m hyperpod_constructs.summary cdk.out
+
+.PHONY: manifests
+manifests: setup  ## Write the charts' manifests into dist/manifests
+	@$(BIN)/python -m hyperpod_charts.synth --output-dir dist/manifests
+
+EXTRAS := operator cdk local dev
+.PHONY: lock
+lock:  ## Resolve the dependencies again and write the locks with hashes
+	@for extra in $(EXTRAS); do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-package hyperpod-inference --extra $$extra pyproject.toml -o requirements/$$extra.txt; \
+	done
+
+.PHONY: clean
+clean:  ## Remove what the targets made here (not the per-user cache)
+	@rm -rf cdk.out dist build .mypy_cache .pytest_cache .ruff_cache
