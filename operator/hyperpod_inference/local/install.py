@@ -1,0 +1,78 @@
+"""Install a list of manifests into a cluster, in order, and wait until what they start is there.
+
+`hyperpod_charts` makes the manifests; this is the shell that applies them to the local cluster, for
+`hyperpod-inference local up` and the demo. It uses the operator's own client, so it needs no kubectl.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from hyperpod_inference.kube.client import Client
+from hyperpod_inference.kube.errors import NotFound
+from hyperpod_inference.kube.resources import CRDS, DEPLOYMENTS
+
+FIELD_MANAGER = "hyperpod-inference-local"
+Manifest = Mapping[str, Any]
+
+
+class NotReadyError(Exception):
+    """Something did not get ready in time; the message says what, and what it said last."""
+
+
+async def install(client: Client, manifests: Iterable[Manifest], *, timeout: float = 120.0) -> int:
+    """Apply `manifests` in order; return how many. CRDs are waited for, since later objects need them.
+
+    timeout: seconds for each wait.
+    """
+    count = 0
+    for manifest in manifests:
+        await client.apply(dict(manifest), FIELD_MANAGER)
+        count += 1
+        if manifest["kind"] == "CustomResourceDefinition":
+            await _established(client, manifest["metadata"]["name"], timeout)
+    return count
+
+
+async def deployment_available(client: Client, namespace: str, name: str, *, timeout: float = 120.0) -> None:
+    """Wait until the Deployment has an available replica; NotReadyError says which condition is missing."""
+
+    async def available() -> str | None:
+        deployment = await client.get(DEPLOYMENTS, name, namespace)
+        status = deployment.get("status", {})
+        if status.get("availableReplicas", 0) >= 1:
+            return None
+        messages = [c["message"] for c in status.get("conditions", []) if c["status"] != "True"]
+        return "; ".join(messages) or "no replica is available yet"
+
+    await wait_for(f"deployment {namespace}/{name}", available, timeout)
+
+
+async def _established(client: Client, name: str, timeout: float) -> None:
+    async def established() -> str | None:
+        crd = await client.get(CRDS, name)
+        conditions = {c["type"]: c["status"] for c in crd.get("status", {}).get("conditions", [])}
+        return None if conditions.get("Established") == "True" else f"conditions are {conditions}"
+
+    await wait_for(f"CRD {name}", established, timeout)
+
+
+async def wait_for(
+    what: str, missing: Callable[[], Awaitable[str | None]], timeout: float, *, poll: float = 0.25
+) -> None:
+    """Poll `missing` until it answers None. It answers what is still missing otherwise.
+
+    timeout, poll: seconds. Raises NotReadyError with the last answer.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            said = await missing()
+        except NotFound as gone:
+            said = str(gone)
+        if said is None:
+            return
+        if time.monotonic() > deadline:
+            raise NotReadyError(f"{what} was not ready after {timeout:.0f} s: {said}")
+        await asyncio.sleep(poll)
