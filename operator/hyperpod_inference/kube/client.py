@@ -1,0 +1,361 @@
+"""Requests to the API server as coroutines: one connection pool, one identity, plain dicts in and out.
+
+Everything above (reflector, lease, apply, controllers, the node agent) talks to the cluster through this.
+It never retries by itself: who calls knows whether to wait, give up or requeue, and `ApiError.retry_after`
+tells how long the server asked to wait.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import aiohttp
+
+from hyperpod_inference.kube.config import ClusterConfig, ConfigError
+from hyperpod_inference.kube.errors import Gone, TransportError, from_status
+from hyperpod_inference.kube.resources import Resource, resource_for
+
+Body = dict[str, Any]
+
+PAGE_LIMIT = 500
+REQUEST_TIMEOUT = 30.0
+WATCH_SILENCE = 70.0
+"""Seconds without a byte that end a watch: the server sends a bookmark about once a minute."""
+
+APPLY_PATCH = "application/apply-patch+yaml"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+
+
+@dataclass(frozen=True, slots=True)
+class ListResult:
+    """The objects of a collection and the resourceVersion to watch from."""
+
+    items: list[Body]
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One change: ADDED, MODIFIED, DELETED or BOOKMARK, with the object after it (before it, for DELETED)."""
+
+    type: str
+    object: Body
+
+
+class Client:
+    """A client for one cluster; `async with Client(config) as client`."""
+
+    def __init__(self, config: ClusterConfig, user_agent: str = "hyperpod-inference") -> None:
+        self.config = config
+        self._user_agent = user_agent
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(ssl=self.config.ssl or True, limit=0)
+        self._session = aiohttp.ClientSession(connector=connector, headers={"User-Agent": self._user_agent})
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Body:
+        """The object; raises `NotFound`."""
+        return await self.request("GET", resource.path(namespace, name))
+
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> ListResult:
+        """The whole collection, read in pages; every item carries its apiVersion and kind."""
+        items: list[Body] = []
+        version = ""
+        async for page in self.pages(resource, namespace, label_selector, field_selector):
+            if page is None:
+                items.clear()
+                continue
+            items += page.items
+            version = page.resource_version
+        return ListResult(items, version)
+
+    async def pages(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> AsyncIterator[ListResult | None]:
+        """The collection page by page, so that a caller can strip each page before the next is read.
+
+        None means: what came before is void. It comes when the list expired half-way (410); the list is then
+        read once more in a single page, which cannot expire.
+        """
+        params = _selectors(label_selector, field_selector) | {"limit": str(PAGE_LIMIT)}
+        while True:
+            try:
+                answer = await self.request("GET", resource.path(namespace), params=params)
+            except Gone:
+                if "continue" not in params:
+                    raise
+                params = _selectors(label_selector, field_selector)
+                yield None
+                continue
+            metadata = answer.get("metadata") or {}
+            yield ListResult(_typed(resource, answer.get("items") or []), metadata.get("resourceVersion", ""))
+            if not metadata.get("continue"):
+                return
+            params["continue"] = metadata["continue"]
+
+    async def watch(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        resource_version: str = "",
+        *,
+        timeout_seconds: int = 300,
+        silence: float = WATCH_SILENCE,
+    ) -> AsyncIterator[WatchEvent]:
+        """Changes after `resource_version` until the server ends the stream (normal, after `timeout_seconds`).
+
+        Raises:
+            Gone: the version is too old; comes as an HTTP status or as an ERROR event.
+            TransportError: the connection broke, was silent for `silence` seconds, or a line is not JSON.
+            ApiError: any other refusal, in either form.
+        """
+        params = _selectors(label_selector, field_selector) | {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(timeout_seconds),
+        }
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT, sock_read=silence)
+        path = resource.path(namespace)
+        request = f"WATCH {path}"
+        async with _translated(request):
+            async with await self._send("GET", path, params=params, timeout=timeout) as response:
+                await _raise_for_status(response, request)
+                async for line in _lines(response.content):
+                    yield _event(line, request)
+
+    async def create(
+        self, resource: Resource, body: Mapping[str, Any], subresource: str | None = None
+    ) -> Body:
+        """Create the object, or its subresource (as pods' `binding`); raises `AlreadyExists`."""
+        metadata = body.get("metadata") or {}
+        name = metadata.get("name") if subresource else None
+        path = resource.path(metadata.get("namespace"), name, subresource)
+        return await self.request("POST", path, body=body)
+
+    async def replace(
+        self, resource: Resource, body: Mapping[str, Any], subresource: str | None = None
+    ) -> Body:
+        """Write the whole object; its resourceVersion, when set, must still be the newest (else `Conflict`)."""
+        metadata = body["metadata"]
+        path = resource.path(metadata.get("namespace"), metadata["name"], subresource)
+        return await self.request("PUT", path, body=body)
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None,
+        body: Any,
+        content_type: str = MERGE_PATCH,
+        subresource: str | None = None,
+    ) -> Body:
+        """Change parts of an object; `content_type` says how `body` is meant."""
+        path = resource.path(namespace, name, subresource)
+        return await self.request("PATCH", path, body=body, content_type=content_type)
+
+    async def apply(
+        self, body: Mapping[str, Any], field_manager: str, force: bool = True, subresource: str | None = None
+    ) -> Body:
+        """Server-side apply: these fields, under this manager's name; `force` takes them from other managers.
+
+        Raises:
+            Conflict: another manager owns a field and `force` is off.
+            LookupError: the kind is not registered, see `resources.register`.
+        """
+        metadata = body["metadata"]
+        path = resource_for(body).path(metadata.get("namespace"), metadata["name"], subresource)
+        params = {"fieldManager": field_manager, "force": "true" if force else "false"}
+        return await self.request("PATCH", path, params=params, body=body, content_type=APPLY_PATCH)
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        propagation: Literal["Background", "Foreground", "Orphan"] = "Background",
+        grace_period_seconds: int | None = None,
+    ) -> Body:
+        """Delete the object, only if it still is the one with that uid and version (else `Conflict`)."""
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        options: Body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
+        options["preconditions"] = {key: value for key, value in preconditions.items() if value}
+        if grace_period_seconds is not None:
+            options["gracePeriodSeconds"] = grace_period_seconds
+        return await self.request("DELETE", resource.path(namespace, name), body=options)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        timeout: float = REQUEST_TIMEOUT,
+        content_type: str = "application/json",
+    ) -> Body:
+        """Any request whose answer is JSON; `timeout` in seconds covers it from connecting to the last byte.
+
+        Raises:
+            ApiError: by the answer's status, `TransportError` when no usable answer came.
+        """
+        request = f"{method} {path}"
+        limit = aiohttp.ClientTimeout(total=timeout)
+        async with _translated(request):
+            for renew in (False, True):
+                response = await self._send(
+                    method,
+                    path,
+                    params=params,
+                    timeout=limit,
+                    body=body,
+                    content_type=content_type,
+                    renew=renew,
+                )
+                async with response:
+                    # A token rotated since it was cached answers 401 once: ask for a fresh one, then give up.
+                    if response.status == 401 and not renew:
+                        continue
+                    await _raise_for_status(response, request)
+                    return _json(await response.read(), request)
+        raise AssertionError("unreachable")
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None,
+        timeout: aiohttp.ClientTimeout,
+        body: Any = None,
+        content_type: str = "application/json",
+        renew: bool = False,
+    ) -> aiohttp.ClientResponse:
+        if self._session is None:
+            raise RuntimeError("the client is closed; use it inside `async with Client(...)`")
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        if token := await self.config.token(renew=renew):
+            headers["Authorization"] = f"Bearer {token}"
+        return await self._session.request(
+            method,
+            self.config.server + path,
+            params=params,
+            data=None if body is None else json.dumps(body, separators=(",", ":")).encode(),
+            headers=headers,
+            timeout=timeout,
+            server_hostname=self.config.server_hostname,
+            allow_redirects=False,
+        )
+
+
+class _translated:  # noqa: N801 - reads as a phrase at its call sites
+    """Turns the HTTP library's and the credentials' failures into `TransportError`."""
+
+    def __init__(self, request: str) -> None:
+        self._request = request
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, asyncio.TimeoutError):
+            raise TransportError("no answer in time", request=self._request) from error
+        if isinstance(error, (aiohttp.ClientError, OSError, ConfigError)):
+            message = str(error) or type(error).__name__
+            raise TransportError(message, request=self._request) from error
+
+
+def _selectors(label_selector: str | None, field_selector: str | None) -> dict[str, str]:
+    params = {"labelSelector": label_selector, "fieldSelector": field_selector}
+    return {key: value for key, value in params.items() if value}
+
+
+def _typed(resource: Resource, items: list[Body]) -> list[Body]:
+    """The server leaves apiVersion and kind out of a list's items; put them back."""
+    for item in items:
+        item.setdefault("apiVersion", resource.api_version)
+        item.setdefault("kind", resource.kind)
+    return items
+
+
+async def _raise_for_status(response: aiohttp.ClientResponse, request: str) -> None:
+    if response.status < 300:
+        return
+    raw = await response.read()
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        body = {"message": raw[:500].decode(errors="replace").strip() or response.reason}
+    header = response.headers.get("Retry-After", "")
+    retry_after = float(header) if header.isdigit() else None
+    raise from_status(
+        response.status, body if isinstance(body, dict) else {}, retry_after=retry_after, request=request
+    )
+
+
+def _json(raw: bytes, request: str) -> Body:
+    try:
+        parsed = json.loads(raw)
+    except ValueError as error:
+        raise TransportError(f"the answer is not JSON: {raw[:80]!r}", request=request) from error
+    if not isinstance(parsed, dict):
+        raise TransportError(f"the answer is not a JSON object: {raw[:80]!r}", request=request)
+    return parsed
+
+
+async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Lines of any length (the stream's own readline refuses long ones); a rest without newline is an error."""
+    rest = bytearray()
+    async for chunk in stream.iter_any():
+        seen = len(rest)
+        rest += chunk
+        start = 0
+        while (end := rest.find(b"\n", max(start, seen))) >= 0:
+            if line := bytes(rest[start:end]).strip():
+                yield line
+            start = end + 1
+        del rest[:start]
+    if rest.strip():
+        raise aiohttp.ClientPayloadError(f"the stream ended inside a line: {bytes(rest[:80])!r}")
+
+
+def _event(line: bytes, request: str) -> WatchEvent:
+    raw = _json(line, request)
+    kind, subject = raw.get("type"), raw.get("object")
+    if not isinstance(kind, str) or not isinstance(subject, dict):
+        raise TransportError(f"not a watch event: {line[:80]!r}", request=request)
+    if kind == "ERROR":
+        raise from_status(int(subject.get("code") or 500), subject, request=request)
+    return WatchEvent(kind, subject)

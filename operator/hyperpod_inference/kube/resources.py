@@ -1,0 +1,134 @@
+"""Which kinds exist and where they live: the one place that turns a kind into a URL path.
+
+Used by the client for every request. Custom resources are added with `register`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind as the API server serves it: `Resource("apps", "v1", "deployments", "Deployment")`."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """`apps/v1`, or `v1` for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(
+        self, namespace: str | None = None, name: str | None = None, subresource: str | None = None
+    ) -> str:
+        """The URL path of an object, or of a collection without `name` (all namespaces without `namespace`).
+
+        Raises:
+            ValueError: a name of a namespaced kind came without its namespace.
+        """
+        if self.namespaced and name is not None and not namespace:
+            raise ValueError(f"{self.kind} {name!r} lives in a namespace, and none was given")
+        parts = ["/apis" if self.group else "/api", self.api_version]
+        if self.namespaced and namespace:
+            parts += ["namespaces", namespace]
+        parts += [part for part in (self.plural, name, subresource) if part]
+        return "/".join(parts)
+
+
+def _core(plural: str, kind: str, namespaced: bool = True) -> Resource:
+    return Resource("", "v1", plural, kind, namespaced)
+
+
+PODS = _core("pods", "Pod")
+NODES = _core("nodes", "Node", namespaced=False)
+SERVICES = _core("services", "Service")
+ENDPOINTS = _core("endpoints", "Endpoints")
+EVENTS = _core("events", "Event")
+CONFIG_MAPS = _core("configmaps", "ConfigMap")
+SECRETS = _core("secrets", "Secret")
+SERVICE_ACCOUNTS = _core("serviceaccounts", "ServiceAccount")
+PERSISTENT_VOLUMES = _core("persistentvolumes", "PersistentVolume", namespaced=False)
+PERSISTENT_VOLUME_CLAIMS = _core("persistentvolumeclaims", "PersistentVolumeClaim")
+NAMESPACES = _core("namespaces", "Namespace", namespaced=False)
+RESOURCE_QUOTAS = _core("resourcequotas", "ResourceQuota")
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
+STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet")
+DAEMON_SETS = Resource("apps", "v1", "daemonsets", "DaemonSet")
+JOBS = Resource("batch", "v1", "jobs", "Job")
+CRON_JOBS = Resource("batch", "v1", "cronjobs", "CronJob")
+ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
+INGRESS_CLASSES = Resource("networking.k8s.io", "v1", "ingressclasses", "IngressClass", namespaced=False)
+NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+POD_DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+HORIZONTAL_POD_AUTOSCALERS = Resource(
+    "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"
+)
+PRIORITY_CLASSES = Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False)
+STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False)
+CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
+CSI_NODES = Resource("storage.k8s.io", "v1", "csinodes", "CSINode", namespaced=False)
+ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
+ROLE_BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
+CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False)
+CLUSTER_ROLE_BINDINGS = Resource(
+    "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False
+)
+CRDS = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
+)
+VALIDATING_WEBHOOKS = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+    namespaced=False,
+)
+MUTATING_WEBHOOKS = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "mutatingwebhookconfigurations",
+    "MutatingWebhookConfiguration",
+    namespaced=False,
+)
+API_SERVICES = Resource("apiregistration.k8s.io", "v1", "apiservices", "APIService", namespaced=False)
+
+_known: dict[tuple[str, str], Resource] = {
+    (resource.api_version, resource.kind): resource
+    for resource in list(globals().values())
+    if isinstance(resource, Resource)
+}
+
+
+def register(*resources: Resource) -> None:
+    """Make kinds known to `resource_for`; registering the same one twice is harmless.
+
+    Raises:
+        ValueError: another resource is already registered under the same apiVersion and kind.
+    """
+    for resource in resources:
+        known = _known.setdefault((resource.api_version, resource.kind), resource)
+        if known != resource:
+            raise ValueError(f"{resource.api_version} {resource.kind} is already registered as {known}")
+
+
+def resource_for(body: Mapping[str, Any]) -> Resource:
+    """The resource of a manifest, by its `apiVersion` and `kind`.
+
+    Raises:
+        LookupError: the manifest names neither, or a kind that nobody registered.
+    """
+    api_version, kind = body.get("apiVersion"), body.get("kind")
+    found = _known.get((str(api_version), str(kind)))
+    if found is not None:
+        return found
+    versions = sorted(version for version, known_kind in _known if known_kind == kind)
+    hint = f"known for this kind: {', '.join(versions)}" if versions else "add it with register()"
+    raise LookupError(f"no resource for apiVersion {api_version!r}, kind {kind!r}; {hint}")
