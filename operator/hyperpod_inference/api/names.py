@@ -1,0 +1,123 @@
+"""Every name that other people's tools rely on, in one place.
+
+Manifests, clients, dashboards and IAM policies written for AWS's operator find objects by these names, so
+they are the product's interface: `render` writes them, `status` and `controllers` look for them, and the
+charts set them up. Names that AWS does not publish are chosen here and marked "ours".
+"""
+
+from hyperpod_inference import __version__
+
+VERSION = __version__
+
+# --- the API ---------------------------------------------------------------------------------------------
+GROUP = "inference.sagemaker.aws.amazon.com"
+API_VERSION = f"{GROUP}/v1"
+API_VERSION_ALPHA = f"{GROUP}/v1alpha1"
+KIND_ENDPOINT = "InferenceEndpointConfig"
+KIND_JUMPSTART = "JumpStartModel"
+KIND_REGISTRATION = "SageMakerEndpointRegistration"
+KIND_GATEWAY = "InferenceGatewayConfig"
+CATEGORY = "hyperpod"
+
+# --- the operator ----------------------------------------------------------------------------------------
+FIELD_MANAGER = "hyperpod-inference"
+FINALIZER = f"{GROUP}/finalizer"  # ours
+OPERATOR_NAMESPACE = "hyperpod-inference-system"
+OPERATOR_NAME = "hyperpod-inference-controller-manager"
+OPERATOR_SERVICE_ACCOUNT = OPERATOR_NAME
+OPERATOR_CONTAINER = "manager"
+OPERATOR_LEASE = "hyperpod-inference-leader"  # ours
+OPERATOR_IMAGE = f"hyperpod-inference/operator:{VERSION}"
+ROUTER_IMAGE = f"hyperpod-inference/router:{VERSION}"
+SIDECAR_IMAGE = f"hyperpod-inference/sidecar:{VERSION}"
+OPERATOR_METRICS_PORT = 8443
+OPERATOR_HEALTH_PORT = 8081
+OPERATOR_WEBHOOK_PORT = 9443
+
+# --- labels and annotations ------------------------------------------------------------------------------
+LABEL_APP = "app"  # = the resource's name; clients list pods by it
+LABEL_DEPLOYING_SERVICE = "deploying-service"
+DEPLOYING_SERVICE = "hyperpod-inference"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY = "hyperpod-inference"
+LABEL_NAME = "app.kubernetes.io/name"
+LABEL_COMPONENT = "app.kubernetes.io/component"
+LABEL_PART_OF = "app.kubernetes.io/part-of"
+LABEL_OWNER_KIND = f"{GROUP}/owner-kind"  # ours: with the two below, finds children across namespaces
+LABEL_OWNER_NAME = f"{GROUP}/owner-name"
+LABEL_OWNER_NAMESPACE = f"{GROUP}/owner-namespace"
+LABEL_DPD_ROLE = f"{GROUP}/dpd-role"
+LABEL_WEIGHTS_CACHE_PREFIX = f"{GROUP}/weights-cache-ready."
+LABEL_IMAGE_CACHE_PREFIX = f"{GROUP}/image-cache-ready."
+ANNOTATION_SPEC_HASH = f"{GROUP}/spec-hash"  # ours: hash of what was rendered
+
+# --- nodes -----------------------------------------------------------------------------------------------
+NODE_INSTANCE_TYPE = "node.kubernetes.io/instance-type"
+NODE_ZONE = "topology.kubernetes.io/zone"
+NODE_REGION = "topology.kubernetes.io/region"
+NODE_HOSTNAME = "kubernetes.io/hostname"
+NODE_CLUSTER_NAME = "sagemaker.amazonaws.com/cluster-name"
+NODE_HEALTH = "sagemaker.amazonaws.com/node-health-status"
+NODE_HEALTHY = "Schedulable"
+NODE_DEEP_HEALTH = "sagemaker.amazonaws.com/deep-health-check-status"
+NODE_INSTANCE_GROUP = "sagemaker.amazonaws.com/instance-group-name"
+NODE_COMPUTE_TYPE = "sagemaker.amazonaws.com/compute-type"
+RESOURCE_GPU = "nvidia.com/gpu"
+RESOURCE_NEURON = "aws.amazon.com/neurondevice"
+RESOURCE_EFA = "vpc.amazonaws.com/efa"
+
+# --- containers, volumes and ports of a model pod --------------------------------------------------------
+SIDECAR_CONTAINER = "sidecar-reverse-proxy"
+SIDECAR_PORT = 8081
+SIDECAR_METRICS_PORT = 9113
+SIDECAR_METRICS_PORT_NAME = "metrics"  # ours
+OTEL_CONTAINER = "otel-collector"
+UPLOADER_CONTAINER = "s3-uploader"  # ours
+PREFETCH_CONTAINER = "model-prefetch"  # ours
+PREFETCH_VOLUME = "model-weights-copy"  # reserved: users' own init containers write to it
+ROUTER_CONTAINER = "router-container"
+MODEL_MOUNT_PATH = "/opt/ml/model"
+S3_CSI_DRIVER = "s3.csi.aws.com"
+FSX_CSI_DRIVER = "fsx.csi.aws.com"
+GATED_MODEL_SERVICE_ACCOUNT = "hyperpod-inference-service-account"
+ROUTER_SERVICE_ACCOUNT = "pod-reader"
+SERVICE_PORT = 80  # ours: the endpoint's Service; the port name is the invocation port's name
+ROUTING_SERVICE_PORT = 443
+
+# --- AWS -------------------------------------------------------------------------------------------------
+TAG_CREATED_BY = ("CreatedBy", "HyperPodInference")
+TLS_BUCKET_PREFIX = "hyperpod-tls"  # AWS's managed policy covers buckets named so
+DNS_OWNER_RECORD_PREFIX = "hyperpod-inference/owner="
+CLOUDWATCH_NAMESPACE = "HyperPodInference"
+
+# --- metrics of a model pod ------------------------------------------------------------------------------
+METRIC_INVOCATIONS = "model_invocations_total"
+METRIC_ERRORS = "model_errors_total"
+METRIC_CONCURRENT = "model_concurrent_requests"
+METRIC_LATENCY = "model_latency_milliseconds"
+METRIC_TTFB = "model_ttfb_milliseconds"
+
+
+def deployment_name(endpoint: str) -> str:
+    """The model's Deployment, and also its model container and its Service, carry the resource's name."""
+    return endpoint
+
+
+def scaled_object_name(endpoint: str) -> str:
+    """The KEDA ScaledObject of an endpoint."""
+    return f"{endpoint}-scaled-object"
+
+
+def ingress_name(endpoint: str, namespace: str, *, routed: bool) -> str:
+    """The ALB Ingress; with routing it lives in the operator's namespace, so its name holds the user's."""
+    return f"alb-{endpoint}-{namespace}" if routed else f"alb-{endpoint}"
+
+
+def routing_service_name(endpoint: str, namespace: str) -> str:
+    """The router's Service, in the operator's namespace."""
+    return f"{endpoint}-{namespace}-routing-service"
+
+
+def disaggregated_name(role: str, endpoint: str) -> str:
+    """A Deployment of prefill/decode disaggregation; `role` is "prefill" or "decode"."""
+    return f"{role}-{endpoint}"
