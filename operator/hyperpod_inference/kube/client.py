@@ -128,7 +128,7 @@ class Client:
         timeout_seconds: int = 300,
         silence: float = WATCH_SILENCE,
     ) -> AsyncIterator[WatchEvent]:
-        """Changes after `resource_version` until the server ends the stream (normal, after `timeout_seconds`).
+        """Changes after `resource_version`, until the server ends the stream after `timeout_seconds`.
 
         Raises:
             Gone: the version is too old; comes as an HTTP status or as an ERROR event.
@@ -144,11 +144,10 @@ class Client:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT, sock_read=silence)
         path = resource.path(namespace)
         request = f"WATCH {path}"
-        async with _translated(request):
-            async with await self._send("GET", path, params=params, timeout=timeout) as response:
-                await _raise_for_status(response, request)
-                async for line in _lines(response.content):
-                    yield _event(line, request)
+        async with _translated(request), await self._send("GET", path, params, timeout) as response:
+            await _raise_for_status(response, request)
+            async for line in _lines(response.content):
+                yield _event(line, request)
 
     async def create(
         self, resource: Resource, body: Mapping[str, Any], subresource: str | None = None
@@ -162,7 +161,7 @@ class Client:
     async def replace(
         self, resource: Resource, body: Mapping[str, Any], subresource: str | None = None
     ) -> Body:
-        """Write the whole object; its resourceVersion, when set, must still be the newest (else `Conflict`)."""
+        """Write the whole object; raises `Conflict` when its resourceVersion is set and no longer the newest."""
         metadata = body["metadata"]
         path = resource.path(metadata.get("namespace"), metadata["name"], subresource)
         return await self.request("PUT", path, body=body)
@@ -219,7 +218,7 @@ class Client:
         *,
         params: Mapping[str, str] | None = None,
         body: Any = None,
-        timeout: float = REQUEST_TIMEOUT,
+        timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109 - passed on to the transport
         content_type: str = "application/json",
     ) -> Body:
         """Any request whose answer is JSON; `timeout` in seconds covers it from connecting to the last byte.
@@ -234,8 +233,8 @@ class Client:
                 response = await self._send(
                     method,
                     path,
-                    params=params,
-                    timeout=limit,
+                    params,
+                    limit,
                     body=body,
                     content_type=content_type,
                     renew=renew,
@@ -252,9 +251,9 @@ class Client:
         self,
         method: str,
         path: str,
-        *,
         params: Mapping[str, str] | None,
-        timeout: aiohttp.ClientTimeout,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - passed on to the transport
+        *,
         body: Any = None,
         content_type: str = "application/json",
         renew: bool = False,
@@ -336,7 +335,7 @@ def _json(raw: bytes, request: str) -> Body:
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Lines of any length (the stream's own readline refuses long ones); a rest without newline is an error."""
+    """Lines of any length (the stream's readline refuses long ones); an unfinished last line is an error."""
     rest = bytearray()
     async for chunk in stream.iter_any():
         seen = len(rest)

@@ -164,7 +164,7 @@ def from_kubeconfig(kubeconfig: Path | str, context: str | None = None) -> Clust
         tls_server_name=None, proxy=None, api_key={}, refresh_api_key_hook=None,
     )  # fmt: skip
     try:
-        loader = kube_config._get_kube_config_loader(
+        loader: Any = kube_config._get_kube_config_loader(  # type: ignore[no-untyped-call]
             filename=str(kubeconfig), active_context=context, persist_config=False
         )
         loader.load_and_set(settings)
