@@ -1,0 +1,129 @@
+"""What the operator may do, as one table, and the roles made of it.
+
+The table is the only place where a permission is written. Each row says what it is for; a row that nothing in
+`controllers` uses fails a test, and so does a wildcard. Cluster-wide rows exist because endpoints live in any
+namespace; what the operator needs for itself (its leader lease) is granted in its own namespace only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cdk8s import Chart
+
+from constructs import Construct
+from hyperpod_charts.labels import COMMON
+from hyperpod_charts.manifest import add_all
+from hyperpod_inference.api import names
+from hyperpod_inference.api.settings import OperatorSettings
+
+RBAC_GROUP = "rbac.authorization.k8s.io"
+
+CORE = ""
+WATCH = ("get", "list", "watch")
+# Server-side apply needs `create` as well as `patch`: the object may not exist yet.
+OWN = (*WATCH, "create", "patch", "delete")
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One row: these verbs on these resources of one API group, and what they are for.
+
+    `only` narrows the row to objects of these names; `create`, `list` and `watch` cannot be narrowed so.
+    """
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    why: str
+    only: tuple[str, ...] = ()
+
+    def rule(self) -> dict[str, Any]:
+        """Returns the row as a PolicyRule."""
+        rule: dict[str, Any] = {
+            "apiGroups": [self.group],
+            "resources": list(self.resources),
+            "verbs": list(self.verbs),
+        }
+        return {**rule, "resourceNames": list(self.only)} if self.only else rule
+
+
+CLUSTER: tuple[Permission, ...] = (
+    Permission(
+        names.GROUP,
+        ("inferenceendpointconfigs",),
+        (*WATCH, "patch"),
+        "follow the endpoints; set and clear the finalizer",
+    ),
+    Permission(names.GROUP, ("inferenceendpointconfigs/status",), ("patch",), "write conditions and state"),
+    Permission(
+        names.GROUP,
+        ("inferenceendpointconfigs/finalizers",),
+        ("update",),
+        "name an endpoint as a blocking owner where OwnerReferencesPermissionEnforcement is on",
+    ),
+    Permission("apps", ("deployments",), OWN, "the model servers"),
+    Permission(CORE, ("services",), OWN, "the address of each endpoint"),
+    Permission(CORE, ("persistentvolumes", "persistentvolumeclaims"), OWN, "model files on S3 and FSx"),
+    Permission(CORE, ("pods", "nodes"), WATCH, "say why a replica does not run, and on which type one runs"),
+    Permission(CORE, ("events",), ("create", "patch"), "tell the user what happened"),
+)
+
+OPERATOR_NAMESPACE: tuple[Permission, ...] = (
+    Permission("coordination.k8s.io", ("leases",), ("create",), "take the leader lease the first time"),
+    Permission(
+        "coordination.k8s.io",
+        ("leases",),
+        ("get", "update"),
+        "renew, take over and release the leader lease",
+        only=(names.OPERATOR_LEASE,),
+    ),
+)
+
+
+def rbac(settings: OperatorSettings) -> list[dict[str, Any]]:
+    """Returns the roles, then the bindings that give them to the operator's ServiceAccount."""
+    cluster = {"name": names.OPERATOR_NAME, "labels": COMMON}
+    local = {**cluster, "namespace": settings.namespace}
+    return [
+        _role("ClusterRole", cluster, CLUSTER),
+        _role("Role", local, OPERATOR_NAMESPACE),
+        _binding("ClusterRoleBinding", "ClusterRole", cluster, settings),
+        _binding("RoleBinding", "Role", local, settings),
+    ]
+
+
+def _role(kind: str, metadata: dict[str, Any], table: tuple[Permission, ...]) -> dict[str, Any]:
+    return {
+        "apiVersion": f"{RBAC_GROUP}/v1",
+        "kind": kind,
+        "metadata": metadata,
+        "rules": [permission.rule() for permission in table],
+    }
+
+
+def _binding(
+    kind: str, role_kind: str, metadata: dict[str, Any], settings: OperatorSettings
+) -> dict[str, Any]:
+    return {
+        "apiVersion": f"{RBAC_GROUP}/v1",
+        "kind": kind,
+        "metadata": metadata,
+        "roleRef": {"apiGroup": RBAC_GROUP, "kind": role_kind, "name": metadata["name"]},
+        "subjects": [
+            {
+                "kind": "ServiceAccount",
+                "name": settings.service_account_name,
+                "namespace": settings.namespace,
+            }
+        ],
+    }
+
+
+class RbacChart(Chart):
+    """The operator's roles and their bindings."""
+
+    def __init__(self, scope: Construct, id: str, settings: OperatorSettings) -> None:
+        super().__init__(scope, id)
+        add_all(self, rbac(settings))

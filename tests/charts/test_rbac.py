@@ -1,0 +1,71 @@
+"""The role table: nothing missing, nothing too much, no wildcard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hyperpod_charts.rbac import CLUSTER, OPERATOR_NAMESPACE, Permission, rbac
+from hyperpod_inference.api.settings import OperatorSettings
+
+TABLE = (*CLUSTER, *OPERATOR_NAMESPACE)
+VERBS = {"get", "list", "watch", "create", "update", "patch", "delete"}
+
+
+def cells(table: tuple[Permission, ...]) -> list[tuple[str, str, str]]:
+    """Returns the table as (group, resource, verb), one for each single permission."""
+    return [(row.group, resource, verb) for row in table for resource in row.resources for verb in row.verbs]
+
+
+@pytest.fixture
+def roles() -> dict[str, dict[str, Any]]:
+    return {
+        body["kind"]: body for body in rbac(OperatorSettings(namespace="models", service_account_name="me"))
+    }
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.group}/{','.join(row.resources)}")
+def test_every_row_names_what_it_allows_and_says_why(row: Permission) -> None:
+    assert row.resources
+    assert "*" not in (row.group, *row.resources, *row.verbs, *row.only)
+    assert set(row.verbs) <= VERBS, "escalate, bind, impersonate and the like are never needed"
+    assert row.why
+
+
+@pytest.mark.parametrize("table", [CLUSTER, OPERATOR_NAMESPACE], ids=["cluster", "namespace"])
+def test_nothing_is_allowed_twice(table: tuple[Permission, ...]) -> None:
+    given = cells(table)
+    assert sorted(given) == sorted(set(given))
+
+
+@pytest.mark.parametrize(
+    "resource", ["secrets", "configmaps", "roles", "rolebindings", "pods/exec", "leases"]
+)
+def test_the_cluster_role_does_not_reach(resource: str) -> None:
+    assert resource not in {resource for _, resource, _ in cells(CLUSTER)}
+
+
+def test_only_the_lease_of_this_operator_can_be_changed() -> None:
+    narrowed = [
+        row for row in OPERATOR_NAMESPACE if row.resources == ("leases",) and row.verbs != ("create",)
+    ]
+    assert [row.only for row in narrowed] == [("hyperpod-inference-leader",)]
+
+
+def test_bindings_give_the_roles_to_the_operators_service_account(roles: dict[str, dict[str, Any]]) -> None:
+    for kind, role in (("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role")):
+        binding = roles[kind]
+        assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == (
+            role,
+            roles[role]["metadata"]["name"],
+        )
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "me", "namespace": "models"}]
+
+
+def test_what_the_operator_needs_for_itself_is_granted_in_its_namespace_only(
+    roles: dict[str, dict[str, Any]],
+) -> None:
+    assert roles["Role"]["metadata"]["namespace"] == "models"
+    assert roles["RoleBinding"]["metadata"]["namespace"] == "models"
+    assert "namespace" not in roles["ClusterRole"]["metadata"]
