@@ -27,8 +27,8 @@ _EXPECTED = {
 }
 
 
-class InvalidSettings(ValueError):
-    """An environment variable holds what its field does not allow; says which, what came and what is allowed."""
+class SettingsError(ValueError):
+    """An environment variable holds what its field does not allow: which, what came, what is allowed."""
 
 
 class OperatorSettings(BaseModel):
@@ -66,17 +66,17 @@ class OperatorSettings(BaseModel):
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings from `environ`; other variables are ignored, an empty one counts as not set.
 
-        Raises InvalidSettings naming every variable that holds what it may not.
+        Raises SettingsError naming every variable that holds what it may not.
         """
         known = {field.alias for field in cls.model_fields.values()}
         given = {name: text.strip() for name, text in environ.items() if name in known and text.strip()}
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            raise InvalidSettings("; ".join(_explain(error, given))) from None
+            raise SettingsError("; ".join(_explain(error, given))) from None
 
     def to_env(self) -> dict[str, str]:
-        """The variables to set on the operator's container: all that differ from "not set", none of the pod's own."""
+        """The variables to set on the operator's container: all that are set, none of the pod's own."""
         per_pod = {"pod_name", "pod_ip"}
         values = self.model_dump(by_alias=True, exclude=per_pod)
         return {name: _text(value) for name, value in values.items() if value != ""}

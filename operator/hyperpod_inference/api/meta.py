@@ -1,0 +1,38 @@
+"""The envelope of every custom resource: apiVersion, kind, metadata, spec."""
+
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from hyperpod_inference.api.base import Int64, Items, Value
+
+
+class ObjectMeta(Value):
+    """Kubernetes' metadata. Times are RFC 3339 strings, None until the API server has set them."""
+
+    name: str = ""
+    generate_name: str | None = None
+    namespace: str = "default"
+    uid: str | None = None
+    resource_version: str | None = None
+    generation: Int64 | None = None
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    deletion_grace_period_seconds: Int64 | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+    finalizers: Items[str] = ()
+    owner_references: Items[dict[str, Any]] = ()
+    managed_fields: Items[dict[str, Any]] = ()
+    self_link: str | None = None
+
+
+class Resource(Value):
+    """A custom resource. `status` is kept as it came: `status/` writes it, nothing here reads it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    api_version: str
+    kind: str
+    metadata: ObjectMeta
+    status: dict[str, Any] | None = None
