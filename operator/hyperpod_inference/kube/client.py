@@ -6,8 +6,9 @@ tells how long the server asked to wait.
 """
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -15,8 +16,8 @@ from typing import Any, Literal, Self
 import aiohttp
 
 from hyperpod_inference.kube.config import ClusterConfig, ConfigError
-from hyperpod_inference.kube.errors import Gone, TransportError, from_status
-from hyperpod_inference.kube.resources import Resource, resource_for
+from hyperpod_inference.kube.errors import Gone, NotFound, NotLeading, TransportError, from_status
+from hyperpod_inference.kube.resources import Resource, discovered, resource_for
 
 Body = dict[str, Any]
 
@@ -48,11 +49,22 @@ class WatchEvent:
 
 
 class Client:
-    """A client for one cluster; `async with Client(config) as client`."""
+    """A client for one cluster; `async with Client(config) as client`.
 
-    def __init__(self, config: ClusterConfig, user_agent: str = "hyperpod-inference") -> None:
+    `may_write` is asked before every request that changes something, so that a process that is no longer the
+    leader cannot write by accident; `on_answer(method, status)` hears of every answer, 0 when none came.
+    """
+
+    def __init__(
+        self,
+        config: ClusterConfig,
+        user_agent: str = "hyperpod-inference",
+        *,
+        may_write: Callable[[], bool] = lambda: True,
+        on_answer: Callable[[str, int], None] = lambda method, status: None,
+    ) -> None:
         self.config = config
-        self._user_agent = user_agent
+        self._user_agent, self._may_write, self._on_answer = user_agent, may_write, on_answer
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -127,7 +139,7 @@ class Client:
         *,
         timeout_seconds: int = 300,
         silence: float = WATCH_SILENCE,
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent, None]:
         """Changes after `resource_version`, until the server ends the stream after `timeout_seconds`.
 
         Raises:
@@ -161,7 +173,7 @@ class Client:
     async def replace(
         self, resource: Resource, body: Mapping[str, Any], subresource: str | None = None
     ) -> Body:
-        """Write the whole object; raises `Conflict` when its resourceVersion is set and no longer the newest."""
+        """Write the whole object; raises `Conflict` when the resourceVersion it carries is not the newest."""
         metadata = body["metadata"]
         path = resource.path(metadata.get("namespace"), metadata["name"], subresource)
         return await self.request("PUT", path, body=body)
@@ -186,10 +198,10 @@ class Client:
 
         Raises:
             Conflict: another manager owns a field and `force` is off.
-            LookupError: the kind is not registered, see `resources.register`.
+            LookupError: neither this process nor the API server knows the kind.
         """
         metadata = body["metadata"]
-        path = resource_for(body).path(metadata.get("namespace"), metadata["name"], subresource)
+        path = (await self.resource_of(body)).path(metadata.get("namespace"), metadata["name"], subresource)
         params = {"fieldManager": field_manager, "force": "true" if force else "false"}
         return await self.request("PATCH", path, params=params, body=body, content_type=APPLY_PATCH)
 
@@ -210,6 +222,21 @@ class Client:
         if grace_period_seconds is not None:
             options["gracePeriodSeconds"] = grace_period_seconds
         return await self.request("DELETE", resource.path(namespace, name), body=options)
+
+    async def resource_of(self, body: Mapping[str, Any]) -> Resource:
+        """The resource of a manifest; the API server is asked about kinds that are not registered.
+
+        Raises:
+            LookupError: the API server does not know the kind either.
+        """
+        try:
+            return resource_for(body)
+        except LookupError:
+            with contextlib.suppress(NotFound):
+                served = await self.request("GET", f"/apis/{body.get('apiVersion')}")
+                if (found := discovered(served, str(body.get("kind")))) is not None:
+                    return found
+            raise
 
     async def request(
         self,
@@ -260,21 +287,29 @@ class Client:
     ) -> aiohttp.ClientResponse:
         if self._session is None:
             raise RuntimeError("the client is closed; use it inside `async with Client(...)`")
+        if method != "GET" and not self._may_write():
+            raise NotLeading("this process is not the leader any more", request=f"{method} {path}")
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = content_type
         if token := await self.config.token(renew=renew):
             headers["Authorization"] = f"Bearer {token}"
-        return await self._session.request(
-            method,
-            self.config.server + path,
-            params=params,
-            data=None if body is None else json.dumps(body, separators=(",", ":")).encode(),
-            headers=headers,
-            timeout=timeout,
-            server_hostname=self.config.server_hostname,
-            allow_redirects=False,
-        )
+        status = 0
+        try:
+            response = await self._session.request(
+                method,
+                self.config.server + path,
+                params=params,
+                data=None if body is None else json.dumps(body, separators=(",", ":")).encode(),
+                headers=headers,
+                timeout=timeout,
+                server_hostname=self.config.server_hostname,
+                allow_redirects=False,
+            )
+            status = response.status
+            return response
+        finally:
+            self._on_answer(method, status)
 
 
 class _translated:  # noqa: N801 - reads as a phrase at its call sites

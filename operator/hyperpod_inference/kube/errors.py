@@ -92,6 +92,10 @@ class TransportError(ApiError):
         super().__init__(0, "", message, request=request)
 
 
+class NotLeading(TransportError):
+    """The request was not sent: this process may not write."""
+
+
 _BY_STATUS: Mapping[int, type[ApiError]] = {
     400: BadRequest,
     401: Unauthorized,

@@ -132,3 +132,14 @@ def resource_for(body: Mapping[str, Any]) -> Resource:
     versions = sorted(version for version, known_kind in _known if known_kind == kind)
     hint = f"known for this kind: {', '.join(versions)}" if versions else "add it with register()"
     raise LookupError(f"no resource for apiVersion {api_version!r}, kind {kind!r}; {hint}")
+
+
+def discovered(served: Mapping[str, Any], kind: str) -> Resource | None:
+    """The resource of `kind` in an APIResourceList (the answer to `GET /apis/GROUP/VERSION`); registers it."""
+    group, _, version = str(served.get("groupVersion")).rpartition("/")
+    for each in served.get("resources") or []:
+        if each["kind"] == kind and "/" not in each["name"]:
+            found = Resource(group, version, each["name"], kind, each["namespaced"])
+            register(found)
+            return found
+    return None

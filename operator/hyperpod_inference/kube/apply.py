@@ -1,0 +1,143 @@
+"""Makes the cluster hold what was rendered: server-side apply in order, removal of what is not wanted any more.
+
+Nothing here reads, changes and writes back an object, so fields of other managers survive. What to remove is
+found among the live objects that belong to the owner, never from memory, so a crash loses nothing.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hyperpod_inference.kube.client import Body, Client
+from hyperpod_inference.kube.errors import ApiError, NotFound
+from hyperpod_inference.kube.resources import DEPLOYMENTS, Resource, resource_for
+from hyperpod_inference.kube.store import Key, key_of
+
+logger = logging.getLogger(__name__)
+
+Identity = tuple[Resource, Key]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyFailure:
+    """One object that could not be applied or removed, and why; `verb` is 'apply' or 'delete'."""
+
+    verb: str
+    kind: str
+    name: str
+    error: ApiError
+
+
+class Applier:
+    """Applies manifests under one field manager, and spares the requests that would change nothing.
+
+    For each object it remembers what was applied and how the object looked right after. While both are still
+    so, applying again is skipped; an edit by somebody else, or a restart of this process, leads to a request.
+    """
+
+    def __init__(self, client: Client, field_manager: str) -> None:
+        self._client, self._manager = client, field_manager
+        self._settled: dict[Identity, tuple[str, str]] = {}
+
+    async def apply(self, manifest: Body, live: Body | None) -> Body:
+        """Apply one manifest, given the cached object; returns the object as it is now.
+
+        Raises:
+            ApiError: the API server refused.
+        """
+        identity, wanted = identity_of(manifest), _digest(manifest)
+        if live is not None and self._settled.get(identity) == (wanted, _look(manifest, live)):
+            return live
+        if leaves_replicas_out(manifest) and live is not None:
+            await self._hand_over_replicas(manifest)
+        applied = await self._client.apply(manifest, self._manager)
+        self._settled[identity] = (wanted, _look(manifest, applied))
+        return applied
+
+    async def apply_all(self, manifests: Iterable[Body], live: Mapping[Identity, Body]) -> list[ApplyFailure]:
+        """Apply in order; the first failure ends it, since later objects may need the earlier ones."""
+        for manifest in manifests:
+            try:
+                await self.apply(manifest, live.get(identity_of(manifest)))
+            except ApiError as error:
+                return [ApplyFailure("apply", manifest["kind"], manifest["metadata"]["name"], error)]
+        return []
+
+    async def prune(self, live: Iterable[Body], wanted: Iterable[Body]) -> list[ApplyFailure]:
+        """Delete the live objects that are not wanted, each only if it still is exactly the one seen."""
+        keep = {identity_of(manifest) for manifest in wanted}
+        failures = []
+        for obj in live:
+            identity = identity_of(obj)
+            if identity in keep or obj["metadata"].get("deletionTimestamp"):
+                continue
+            self._settled.pop(identity, None)
+            try:
+                await self._delete(identity[0], obj["metadata"])
+            except ApiError as error:
+                failures.append(ApplyFailure("delete", obj["kind"], obj["metadata"]["name"], error))
+        return failures
+
+    def forget(self, objects: Iterable[Body]) -> None:
+        """Drop what is remembered about objects that are gone."""
+        for obj in objects:
+            self._settled.pop(identity_of(obj), None)
+
+    async def _delete(self, resource: Resource, metadata: Mapping[str, Any]) -> None:
+        logger.info("deleting %s %s", resource.kind, metadata["name"])
+        with contextlib.suppress(NotFound):  # the cache is behind: it is gone, as wanted
+            await self._client.delete(
+                resource,
+                metadata["name"],
+                metadata.get("namespace"),
+                uid=metadata["uid"],
+                resource_version=metadata["resourceVersion"],
+            )
+
+    async def _hand_over_replicas(self, manifest: Body) -> None:
+        """Before leaving `spec.replicas` to a scaler, make sure that somebody keeps its value.
+
+        A field that only this manager applied falls back to its default, one replica, when it is left out.
+        """
+        metadata = manifest["metadata"]
+        live = await self._client.get(DEPLOYMENTS, metadata["name"], metadata["namespace"])
+        if not any(_owns_replicas(entry, self._manager) for entry in live["metadata"]["managedFields"]):
+            return
+        same = {key: manifest[key] for key in ("apiVersion", "kind")}
+        same["metadata"] = {key: metadata[key] for key in ("name", "namespace")}
+        same["spec"] = {"replicas": live["spec"]["replicas"]}
+        await self._client.apply(same, f"{self._manager}-scaler")
+
+
+def identity_of(obj: Mapping[str, Any]) -> Identity:
+    """What makes two manifests the same object."""
+    return resource_for(obj), key_of(obj)
+
+
+def leaves_replicas_out(manifest: Mapping[str, Any]) -> bool:
+    """Whether a Deployment's replicas belong to somebody else."""
+    return manifest["kind"] == DEPLOYMENTS.kind and "replicas" not in manifest["spec"]
+
+
+def _owns_replicas(entry: Mapping[str, Any], manager: str) -> bool:
+    fields = entry.get("fieldsV1") or {}
+    return entry.get("manager") == manager and "f:replicas" in (fields.get("f:spec") or {})
+
+
+def _look(manifest: Mapping[str, Any], live: Mapping[str, Any]) -> str:
+    """A digest of everything about `live` that `manifest` may have to repair; not its status."""
+    body = {key: value for key, value in live.items() if key not in ("metadata", "status")}
+    metadata = live["metadata"]
+    for part in ("labels", "annotations"):
+        asked = manifest["metadata"].get(part) or {}
+        body[f"metadata.{part}"] = {key: (metadata.get(part) or {}).get(key) for key in asked}
+    body["uid"], body["owners"] = metadata.get("uid"), metadata.get("ownerReferences")
+    return _digest(body)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
