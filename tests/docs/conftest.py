@@ -1,0 +1,59 @@
+"""Reads the documents: their fenced blocks, each with the place it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FENCE = re.compile(r"^(?P<mark>`{3,})(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=mark)`*[ \t]*$", re.M | re.S)
+LINK = re.compile(r"(?<!\!)\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: `language` is the first word of its fence, `marks` are the others."""
+
+    file: str
+    line: int
+    language: str
+    marks: frozenset[str]
+    text: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def documents() -> list[Path]:
+    """Returns every document of the project, in a fixed order."""
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks_of(file: str, text: str) -> Iterator[Block]:
+    """Yields the fenced blocks of a document; a fence without a language has the language ''."""
+    for found in FENCE.finditer(text):
+        language, *marks = found["info"].split() or [""]
+        line = text.count("\n", 0, found.start()) + 1
+        yield Block(file, line, language, frozenset(marks), found["text"])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Gives `block` every fenced block and `link` every relative link of the documents."""
+    texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in documents()}
+    if "block" in metafunc.fixturenames:
+        blocks = [block for file, text in texts.items() for block in blocks_of(file, text)]
+        metafunc.parametrize("block", blocks, ids=[block.id for block in blocks])
+    if "link" in metafunc.fixturenames:
+        links = [(file, found["target"]) for file, text in texts.items() for found in LINK.finditer(text)]
+        near = [(file, target) for file, target in links if "://" not in target and target[0] != "#"]
+        metafunc.parametrize("link", near, ids=[f"{file}->{target}" for file, target in near])
+
+
+@pytest.fixture
+def root() -> Path:
+    return ROOT
