@@ -28,7 +28,8 @@ class Rule:
 
     `cel` is evaluated by the API server at admission, `holds` says the same in Python for offline checks.
     A rule over a change sees `oldSelf` too and has `holds_after(old, new)` instead. `field` is where a person
-    has to look, relative to the model; `message` says what is wrong and what to change.
+    has to look, relative to the model; `message` says what is wrong and what to change. `since` is the
+    first version of the API that has the fields it names.
     """
 
     cel: str
@@ -36,6 +37,7 @@ class Rule:
     field: str
     holds: Callable[[Any], bool] | None = None
     holds_after: Callable[[Any, Any], bool] | None = None
+    since: str | None = None
 
 
 class Value(BaseModel):
@@ -88,6 +90,9 @@ ByName = Annotated[
     schema(x_kubernetes_list_type="map", x_kubernetes_list_map_keys=["name"]),
 ]
 """A list that merges by the `name` of its items."""
+
+Opaque = Annotated[dict[str, Any], schema(x_kubernetes_preserve_unknown_fields=True)]
+"""A whole Kubernetes object that is passed on as it came."""
 
 _QUANTITY = (
     r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"

@@ -10,6 +10,14 @@ from hyperpod_inference.api.versions import SINCE_V1
 
 EndpointName = Annotated[str, Field(max_length=63, pattern=r"^$|^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
 InstanceTypeName = Annotated[str, Field(pattern=r"^ml\..*")]
+RoleArn = Annotated[
+    str,
+    Field(
+        min_length=20,
+        max_length=2048,
+        pattern=r"^arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+$",
+    ),
+]
 
 # Defaults that the operator applies itself: a default in the CRD would show up in stored objects, where
 # clients that do not know the field refuse it.

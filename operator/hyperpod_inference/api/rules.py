@@ -43,11 +43,12 @@ def gateway_enabled(spec: "EndpointSpec") -> bool:
     return spec.inference_gateway is not None and spec.inference_gateway.enabled is True
 
 
-def _source_rule(source: str, block: str, attribute: str) -> Rule:
+def _source_rule(source: str, block: str, attribute: str, since: str | None = None) -> Rule:
     return Rule(
         cel=f"self.modelSourceConfig.modelSourceType != '{source}' || has(self.modelSourceConfig.{block})",
         message=f"modelSourceType is {source} but {block} is missing: add {block} or change modelSourceType",
         field=f"modelSourceConfig.{block}",
+        since=since,
         holds=lambda spec: (
             spec.model_source_config.model_source_type != source
             or getattr(spec.model_source_config, attribute) is not None
@@ -72,6 +73,7 @@ ROUTING_IS_IMMUTABLE = Rule(
         " delete it and create it again, or create a second one beside it"
     ),
     field="intelligentRoutingSpec.enabled",
+    since="v1",
     holds_after=lambda old, new: routing_enabled(old) == routing_enabled(new),
 )
 
@@ -85,6 +87,7 @@ GATEWAY_EXCLUDES_ROUTING = Rule(
         " the gateway routes by itself, so disable one of them"
     ),
     field="inferenceGateway.enabled",
+    since="v1",
     holds=lambda spec: not (gateway_enabled(spec) and routing_enabled(spec)),
 )
 
@@ -103,11 +106,12 @@ ENDPOINT_RULES = (
             " (instanceTypes is an ordered list with fallback)"
         ),
         field="instanceType",
+        since="v1",
         holds=lambda spec: len(placement_choices(spec)) <= 1,
     ),
     _source_rule("s3", "s3Storage", "s3_storage"),
     _source_rule("fsx", "fsxStorage", "fsx_storage"),
-    _source_rule("huggingface", "huggingFaceModel", "hugging_face_model"),
+    _source_rule("huggingface", "huggingFaceModel", "hugging_face_model", since="v1"),
     Rule(
         cel=(
             "self.modelSourceConfig.modelSourceType != 'kubernetesVolume' || (has(self.kubernetes)"
@@ -119,6 +123,7 @@ ENDPOINT_RULES = (
             " worker.modelVolumeMount.name: add it, or rename one of the two"
         ),
         field="kubernetes.volumes",
+        since="v1",
         holds=_volume_is_there,
     ),
     REPLICAS_NOT_NEGATIVE,

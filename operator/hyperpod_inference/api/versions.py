@@ -10,3 +10,7 @@ from hyperpod_inference.api.base import schema
 
 SINCE = "x-since"
 SINCE_V1: Any = schema(x_since="v1")
+
+# In the CRD's list of required fields although it has a default, as AWS publishes it.
+REQUIRED_MARK = "x-required"
+REQUIRED: Any = schema(x_required=True)

@@ -1,10 +1,6 @@
 """Environment variables, resources and selectors: the small core/v1 types that many blocks share."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from hyperpod_inference.api.base import Atomic, AtomicValue, ByName, Quantity, Value
+from hyperpod_inference.api.base import Atomic, AtomicValue, ByName, Int32, Int64, Quantity, Value
 
 
 class LocalReference(AtomicValue):
@@ -108,6 +104,16 @@ class LabelSelector(AtomicValue):
     match_labels: dict[str, str] | None = None
 
 
+class Toleration(Value):
+    """A taint that a pod bears."""
+
+    effect: str | None = None
+    key: str | None = None
+    operator: str | None = None
+    toleration_seconds: Int64 | None = None
+    value: str | None = None
+
+
 class NodeSelectorTerm(AtomicValue):
     """Nodes by labels and fields; all must hold."""
 
@@ -119,7 +125,7 @@ class PreferredSchedulingTerm(Value):
     """A wish with a weight from 1 to 100."""
 
     preference: NodeSelectorTerm
-    weight: Annotated[int, Field(json_schema_extra={"format": "int32"})]
+    weight: Int32
 
 
 class NodeSelector(AtomicValue):
