@@ -1,1 +1,43 @@
+"""From a custom resource to the objects that make it run: a pure function, without clock, I/O or randomness.
 
+    render(endpoint, settings, facts) -> Rendered(manifests, not_built)
+
+One module per concern (identity, placement, model_source, prefetch, container, workload, networking); this
+one puts their results in the order in which they are applied. `controllers` applies them, `cli.render`
+prints them, and the golden tests keep them.
+"""
+
+from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.parse import InvalidResource
+from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.render.checks import problems
+from hyperpod_inference.render.facts import Facts, Rendered
+from hyperpod_inference.render.model_source import model_source
+from hyperpod_inference.render.networking import routing_service, service
+from hyperpod_inference.render.not_built import not_built
+from hyperpod_inference.render.workload import deployment
+from hyperpod_inference.status.parts import NotBuilt, Part
+
+__all__ = ["Facts", "NotBuilt", "Part", "Rendered", "render"]
+
+_NO_FACTS = Facts()
+
+
+def render(
+    endpoint: InferenceEndpointConfig, settings: OperatorSettings, facts: Facts = _NO_FACTS
+) -> Rendered:
+    """The objects of an endpoint in apply order, and the requested parts that are not among them.
+
+    Raises InvalidResource with every problem when the endpoint cannot be rendered.
+    """
+    found = problems(endpoint, settings, facts)
+    if found:
+        raise InvalidResource(found)
+    source = model_source(endpoint)
+    manifests = (
+        *source.objects,
+        service(endpoint),
+        routing_service(endpoint),
+        deployment(endpoint, source, facts),
+    )
+    return Rendered(manifests=manifests, not_built=not_built(endpoint))

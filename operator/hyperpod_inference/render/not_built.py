@@ -1,0 +1,180 @@
+"""The parts that a spec asks for and that this version of the operator does not build, each in plain words.
+
+A part leaves this list in the change that builds it. What a resource merely mentions (a disabled block, a
+half-empty trigger) asks for nothing and is not listed.
+"""
+
+from collections.abc import Callable, Iterator
+
+from hyperpod_inference.api import names
+from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.render.scaling import asks_for_scaling
+from hyperpod_inference.status.parts import NotBuilt, Part
+
+Finder = Callable[[InferenceEndpointConfig], Iterator[NotBuilt]]
+
+
+def not_built(endpoint: InferenceEndpointConfig) -> tuple[NotBuilt, ...]:
+    """Every part of the spec without an object behind it, in the order of their conditions."""
+    return tuple(part for find in _FINDERS for part in find(endpoint))
+
+
+def _load_balancer(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    """Every endpoint gets a load balancer from AWS's operator, whether its spec names one or not."""
+    service = f"http://{endpoint.metadata.name}.{endpoint.metadata.namespace}.svc:{names.SERVICE_PORT}"
+    yield _part(
+        Part.LOAD_BALANCER,
+        "spec.loadBalancer",
+        "No load balancer is created by this version of the operator. "
+        f"Inside the cluster the endpoint is reached at {service}; "
+        "for callers outside it, put an Ingress of your own in front of that Service.",
+    )
+
+
+def _tls(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    tls = endpoint.spec.tls_config
+    if tls and (tls.tls_certificate_output_s3_uri or tls.custom_certificate_config):
+        yield _part(
+            Part.TLS,
+            "spec.tlsConfig",
+            "No certificate is issued, imported or uploaded by this version of the operator: "
+            "the endpoint's Service speaks plain HTTP inside the cluster.",
+        )
+
+
+def _autoscaling(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    if asks_for_scaling(endpoint.spec.auto_scaling_spec):
+        yield _part(
+            Part.AUTOSCALING,
+            "spec.autoScalingSpec",
+            "No ScaledObject is created by this version of the operator: the endpoint keeps the number in "
+            "spec.replicas. To scale it, create a ScaledObject or HorizontalPodAutoscaler for "
+            f"Deployment {names.deployment_name(endpoint.metadata.name)}.",
+        )
+
+
+def _registration(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    if endpoint.spec.endpoint_name:
+        yield _part(
+            Part.ENDPOINT_REGISTRATION,
+            "spec.endpointName",
+            f"No SageMaker endpoint named {endpoint.spec.endpoint_name} is created by this version of the "
+            "operator: InvokeEndpoint does not reach this model, the Service inside the cluster does.",
+        )
+
+
+def _dns(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    if endpoint.spec.dns_config:
+        zone = endpoint.spec.dns_config.hosted_zone_id
+        yield _part(
+            Part.DNS,
+            "spec.dnsConfig",
+            f"No record is written to hosted zone {zone} by this version of the operator.",
+        )
+
+
+def _router(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    routing = endpoint.spec.intelligent_routing_spec
+    if routing and routing.enabled:
+        yield _part(
+            Part.ROUTER,
+            "spec.intelligentRoutingSpec",
+            f"No router is created by this version of the operator: instead of {routing.routing_strategy} "
+            "routing, the Service spreads connections over the replicas evenly.",
+        )
+
+
+def _kv_cache(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    cache = endpoint.spec.kv_cache_spec
+    if cache and (cache.enable_l1_cache or cache.enable_l2_cache or cache.cache_config_file):
+        yield _part(
+            Part.KV_CACHE,
+            "spec.kvCacheSpec",
+            "No KV cache is configured by this version of the operator: the model server keeps its own "
+            "defaults. LMCACHE_* variables and arguments in spec.worker are passed on as written.",
+        )
+
+
+def _metrics(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    if endpoint.spec.metrics and endpoint.spec.metrics.enabled:
+        yield _part(
+            Part.METRICS,
+            "spec.metrics",
+            f"No {names.SIDECAR_CONTAINER} and no {names.OTEL_CONTAINER} container is added by this version "
+            "of the operator, so the model_* metrics do not exist. The model server's own metrics are at its "
+            "own port in every pod.",
+        )
+
+
+def _request_limits(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    limits = endpoint.spec.worker.request_limits
+    if limits and limits.max_concurrent_requests:
+        yield _part(
+            Part.REQUEST_LIMITS,
+            "spec.worker.requestLimits",
+            "Request limits are not enforced by this version of the operator: every request reaches the "
+            "model server. Limit concurrency with the server's own option instead.",
+        )
+
+
+def _data_capture(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    capture = endpoint.spec.data_capture
+    tiers = (capture.sagemaker_endpoint, capture.load_balancer, capture.model_pod) if capture else ()
+    if any(tier and tier.enabled for tier in tiers):
+        yield _part(
+            Part.DATA_CAPTURE,
+            "spec.dataCapture",
+            "No request or response is captured by this version of the operator.",
+        )
+
+
+def _disaggregation(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    if endpoint.spec.pd_spec:
+        yield _part(
+            Part.DISAGGREGATION,
+            "spec.pdSpec",
+            "Prefill and decode are not separated by this version of the operator: every replica does both, "
+            "as spec.worker and spec.replicas say.",
+        )
+
+
+def _model_cache(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    caches = endpoint.spec.model_cache_config
+    asked = (caches.weights_cache, caches.image_cache) if caches else ()
+    if any(cache and cache.enabled for cache in asked):
+        yield _part(
+            Part.MODEL_CACHE,
+            "spec.modelCacheConfig",
+            "Neither weights nor images are cached on the nodes by this version of the operator: "
+            "every new pod loads from the model source.",
+        )
+
+
+def _gateway(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+    if endpoint.spec.inference_gateway and endpoint.spec.inference_gateway.enabled:
+        yield _part(
+            Part.GATEWAY,
+            "spec.inferenceGateway",
+            "The endpoint is not added to an inference gateway by this version of the operator.",
+        )
+
+
+def _part(part: Part, field: str, message: str) -> NotBuilt:
+    return NotBuilt(part=part, field=field, message=message)
+
+
+_FINDERS: tuple[Finder, ...] = (
+    _load_balancer,
+    _tls,
+    _autoscaling,
+    _registration,
+    _dns,
+    _router,
+    _kv_cache,
+    _metrics,
+    _request_limits,
+    _data_capture,
+    _disaggregation,
+    _model_cache,
+    _gateway,
+)

@@ -1,0 +1,80 @@
+"""The Deployment of an endpoint: its pods, and how a new version of them replaces the old one."""
+
+from typing import Any
+
+from hyperpod_inference.api import names
+from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.render.container import DRAIN_SECONDS, SHM_VOLUME, model_container
+from hyperpod_inference.render.facts import Facts
+from hyperpod_inference.render.identity import (
+    Manifest,
+    carried_labels,
+    labels,
+    namespaced,
+    selector,
+    without_empty,
+)
+from hyperpod_inference.render.model_source import ModelSource
+from hyperpod_inference.render.placement import placement
+from hyperpod_inference.render.plain import plain
+from hyperpod_inference.render.prefetch import prefetched
+
+# After the drain, a long generation may still finish: streams of more than a minute are common.
+GRACE_SECONDS = DRAIN_SECONDS + 105
+
+
+def deployment(endpoint: InferenceEndpointConfig, source: ModelSource, facts: Facts) -> Manifest:
+    """The Deployment that runs the model; `spec.replicas` is left out while a scaler owns it."""
+    metadata = namespaced(endpoint, names.deployment_name(endpoint.metadata.name))
+    replicas = {} if facts.scaler_owns_replicas else {"replicas": endpoint.spec.replicas}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata | {"labels": labels(endpoint) | carried_labels(endpoint)},
+        "spec": {
+            **replicas,
+            "selector": {"matchLabels": selector(endpoint)},
+            # A pod is removed only when its successor serves: an update of a broken image costs no capacity.
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            # Kubernetes' default of ten minutes is less than a large model takes to load.
+            "progressDeadlineSeconds": endpoint.spec.max_deploy_time_in_seconds,
+            "template": pod_template(endpoint, source),
+        },
+    }
+
+
+def pod_template(endpoint: InferenceEndpointConfig, source: ModelSource) -> Manifest:
+    """What every replica is made of."""
+    worker_source, prefetchers = prefetched(endpoint, source)
+    container = model_container(endpoint, worker_source.mount)
+    pod_labels = labels(endpoint) | carried_labels(endpoint)
+    return {
+        "metadata": {
+            "labels": pod_labels,
+            "annotations": {"kubectl.kubernetes.io/default-container": container["name"]},
+        },
+        "spec": {
+            **without_empty({"initContainers": [*prefetchers, *_user_init_containers(endpoint)]}),
+            "containers": [container],
+            "volumes": [*worker_source.volumes, {"name": SHM_VOLUME, "emptyDir": {"medium": "Memory"}}],
+            **placement(endpoint.spec, selector(endpoint), container.get("resources", {})),
+            **_identity(endpoint),
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            # Service variables (VLLM_PORT=tcp://…) are read as settings by model servers.
+            "enableServiceLinks": False,
+            "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        },
+    }
+
+
+def _user_init_containers(endpoint: InferenceEndpointConfig) -> list[Any]:
+    """The user's own init containers: they run after the prefetch, whose copy they may complete."""
+    kubernetes = endpoint.spec.kubernetes
+    return plain(kubernetes.init_containers or ()) if kubernetes else []
+
+
+def _identity(endpoint: InferenceEndpointConfig) -> Manifest:
+    """The user's service account; otherwise none whose token a model server could leak."""
+    kubernetes = endpoint.spec.kubernetes
+    account = kubernetes.service_account_name if kubernetes else None
+    return {"serviceAccountName": account} if account else {"automountServiceAccountToken": False}
