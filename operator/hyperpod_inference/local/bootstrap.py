@@ -1,0 +1,50 @@
+"""The first objects of a local cluster, and the signs that it is ready for others.
+
+Called by `supervisor` once the API server answers.
+"""
+
+from typing import Any
+
+from hyperpod_inference.local.api import LocalApi
+
+_BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+
+# A kubelet's rights come from the Node authorizer, a proxy's from a binding that the installer makes. The
+# node agent is one process for many nodes, so it gets the two roles that Kubernetes itself defines, by
+# plain RBAC.
+_AGENT_ROLES = ("system:node", "system:node-proxier")
+_AGENT_USER = "hyperpod-local:node-agent"
+
+
+async def grant_node_agent(api: LocalApi) -> None:
+    """Bind the node agent's user to its roles."""
+    for role in _AGENT_ROLES:
+        await api.create(_BINDINGS, agent_binding(role))
+
+
+def agent_binding(role: str) -> dict[str, Any]:
+    """The ClusterRoleBinding that gives the node agent one role."""
+    group = "rbac.authorization.k8s.io"
+    return {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": f"hyperpod-local:node-agent:{role.removeprefix('system:')}"},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": _AGENT_USER}],
+    }
+
+
+async def accepts_pods(api: LocalApi) -> bool:
+    """True once namespace `default` has its ServiceAccount: before that, pods are refused at admission."""
+    return await api.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
+
+
+async def nodes_ready(api: LocalApi) -> bool:
+    """True when there are nodes and all of them are ready."""
+    nodes = (await api.get("/api/v1/nodes") or {}).get("items", [])
+    return bool(nodes) and all(_is_ready(node) for node in nodes)
+
+
+def _is_ready(node: dict[str, Any]) -> bool:
+    conditions = node.get("status", {}).get("conditions", [])
+    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)

@@ -1,0 +1,77 @@
+"""The control plane's programs once they are on disk: their form, and where the cache keeps them.
+
+Shared by `binaries` and the sources `download` and `gobuild`.
+"""
+
+import hashlib
+import os
+import platform
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hyperpod_inference.local.components import CONTROL_PLANE
+
+SOURCE = Path(__file__).parent / "controlplane"
+BUILT_VERSION = "v1.34.4"
+DOWNLOAD_VERSION = "v1.34.1"
+BINARY = "hyperpod-controlplane"
+
+
+class NotHereError(Exception):
+    """A source cannot give the whole control plane. `worth_telling` when a person would want to know now."""
+
+    def __init__(self, reason: str, *, worth_telling: bool = True) -> None:
+        super().__init__(reason)
+        self.worth_telling = worth_telling
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """`commands` maps each component to the beginning of its command line.
+
+    `kubectl` is the same for kubectl, None where none came along.
+    """
+
+    commands: Mapping[str, tuple[str, ...]]
+    source: str
+    kubectl: tuple[str, ...] | None
+
+    def write_kubectl(self, path: Path) -> None:
+        """Make `path` a command that runs this kubectl, if there is one."""
+        if self.kubectl is not None:
+            path.write_text(f'#!/bin/sh\nexec {shlex.join(self.kubectl)} "$@"\n')
+            path.chmod(0o755)
+
+
+def one_program(binary: Path, source: str) -> ControlPlane:
+    """Our own binary, whose first argument picks the part."""
+    commands = {name: (str(binary), name) for name in CONTROL_PLANE}
+    return ControlPlane(commands, source, (str(binary), "kubectl"))
+
+
+def separate_programs(directory: Path, source: str) -> ControlPlane:
+    """A directory with one program per part, named after it."""
+    commands = {name: (str(directory / name),) for name in CONTROL_PLANE}
+    kubectl = directory / "kubectl"
+    return ControlPlane(commands, source, (str(kubectl),) if os.access(kubectl, os.X_OK) else None)
+
+
+def built_path(cache: Path, source: Path = SOURCE) -> Path:
+    """Where the build of this very source belongs: the name changes with any file or dependency."""
+    digest = hashlib.sha256()
+    for name in ("go.mod", "go.sum", "main.go"):
+        digest.update((source / name).read_bytes())
+    return cache / "controlplane" / f"{BUILT_VERSION}-{digest.hexdigest()[:12]}-{architecture()}" / BINARY
+
+
+def download_path(cache: Path) -> Path:
+    """The directory where downloaded programs belong."""
+    return cache / "controlplane" / f"{DOWNLOAD_VERSION}-download-{architecture()}"
+
+
+def architecture() -> str:
+    """The processor architecture by Go's name: amd64, arm64."""
+    name = platform.machine()
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(name, name)
