@@ -1,0 +1,159 @@
+"""From what was observed to the whole status of an endpoint: a pure function of its arguments.
+
+    judge(endpoint, observed, now) -> the body of .status
+
+Each part gets a verdict (workload, model_source, deadline, the parts not built); the conditions and AWS's
+`state` follow from them. Only fields of the published v3.2 schema are written: AWS's client drops a status
+that holds any other. The same observation gives the same bytes, so that a write can be skipped.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from hyperpod_inference.api import conditions, names
+from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.meta import ObjectMeta
+from hyperpod_inference.status import deadline
+from hyperpod_inference.status.body import Facts, body
+from hyperpod_inference.status.model_source import model_source
+from hyperpod_inference.status.observed import Observed
+from hyperpod_inference.status.parts import Part
+from hyperpod_inference.status.rollout import Rollout
+from hyperpod_inference.status.verdict import Verdict, count, no, sentence, yes
+from hyperpod_inference.status.workload import workload
+
+Verdicts = dict[str, Verdict]
+
+PENDING = "DeploymentPending"
+IN_PROGRESS = "DeploymentInProgress"
+FAILED = "DeploymentFailed"
+COMPLETE = "DeploymentComplete"
+DELETING = "DeletionInProgress"
+
+
+def judge(endpoint: InferenceEndpointConfig, observed: Observed, now: datetime) -> dict[str, Any]:
+    """The whole status body. `now` must be aware; it is used for transition times and the deadline only."""
+    if endpoint.metadata.deletion_timestamp:
+        return _status(endpoint.metadata, observed, now, DELETING, {conditions.READY: _deleting(observed)})
+    if observed.problems:
+        return refused(endpoint.metadata, observed, now)
+    verdicts = _verdicts(endpoint, observed, now)
+    state = _state(observed, verdicts)
+    verdicts[conditions.READY] = _ready(endpoint, observed, verdicts, state)
+    made = _status(endpoint.metadata, observed, now, state, verdicts)
+    return made | _metrics(endpoint, observed)
+
+
+def refused(metadata: ObjectMeta, observed: Observed, now: datetime) -> dict[str, Any]:
+    """The status of an endpoint that cannot be acted on; for one whose spec cannot even be parsed, too."""
+    accepted = no(_refusal_reason(observed.problems), _refusal(observed.problems))
+    ready = no(conditions.INVALID_SPEC, f"Nothing is deployed for this spec. {accepted.message}")
+    verdicts = {conditions.ACCEPTED: accepted, conditions.READY: ready}
+    return _status(metadata, observed, now, FAILED, verdicts)
+
+
+def _verdicts(endpoint: InferenceEndpointConfig, observed: Observed, now: datetime) -> Verdicts:
+    verdicts = {
+        conditions.ACCEPTED: yes(conditions.VALID, "The spec is valid."),
+        conditions.MODEL_SOURCE_READY: model_source(endpoint, observed),
+        conditions.WORKLOAD_READY: workload(observed, endpoint.spec.instance_types or ()),
+        deadline.PROGRESSING: _progressing(endpoint, observed, now),
+    }
+    built = {each.part.value: no(conditions.NOT_BUILT, each.message) for each in observed.not_built}
+    return verdicts | built
+
+
+def _progressing(endpoint: InferenceEndpointConfig, observed: Observed, now: datetime) -> Verdict:
+    previous, generation = _previous(observed), endpoint.metadata.generation
+    rollout = Rollout.of(observed.deployment) if observed.deployment else None
+    seconds = endpoint.spec.max_deploy_time_in_seconds
+    since = deadline.started(previous, generation, now)
+    late = (now - since).total_seconds() >= seconds
+    return deadline.progressing(
+        complete=rollout is not None and rollout.complete and not observed.apply_errors,
+        failed=late or deadline.gave_up(previous, generation),
+        since=since,
+        seconds=seconds,
+    )
+
+
+def _state(observed: Observed, verdicts: Verdicts) -> str:
+    reason = verdicts[deadline.PROGRESSING].reason
+    if reason == deadline.COMPLETE:
+        return COMPLETE
+    if reason == conditions.DEADLINE_EXCEEDED:
+        return FAILED
+    return IN_PROGRESS if observed.deployment else PENDING
+
+
+def _ready(endpoint: InferenceEndpointConfig, observed: Observed, verdicts: Verdicts, state: str) -> Verdict:
+    """Ready: as many replicas as asked for answer. Parts not built are named, but do not count."""
+    work = verdicts[conditions.WORKLOAD_READY]
+    if work.reason == conditions.SCALED_TO_ZERO:
+        return no(work.reason, "No replica runs, so nothing answers. Set spec.replicas to 1 or more.")
+    if work.status != "True":
+        prefix = f"{verdicts[deadline.PROGRESSING].message} " if state == FAILED else ""
+        return no(work.reason, prefix + work.message)
+    source = verdicts[conditions.MODEL_SOURCE_READY]
+    if source.status != "True":
+        return no(source.reason, source.message)
+    address = _address(endpoint, observed)
+    if address is None:
+        missing = f"Service {endpoint.metadata.name} does not exist, so nothing reaches the replicas."
+        return no(conditions.NOT_CREATED, f"{missing} The operator creates it again.")
+    return yes(
+        conditions.AVAILABLE, sentence(f"Serving at {address} inside the cluster") + _missing(verdicts)
+    )
+
+
+def _missing(verdicts: Verdicts) -> str:
+    parts = [kind for kind, verdict in verdicts.items() if verdict.reason == conditions.NOT_BUILT]
+    if not parts:
+        return ""
+    return f" {count(len(parts), 'requested part')} not built by this version: {', '.join(parts)}."
+
+
+def _address(endpoint: InferenceEndpointConfig, observed: Observed) -> str | None:
+    name, namespace = endpoint.metadata.name, endpoint.metadata.namespace
+    if name not in {service["metadata"]["name"] for service in observed.services}:
+        return None
+    path = endpoint.spec.invocation_endpoint.lstrip("/")
+    return f"http://{name}.{namespace}.svc:{names.SERVICE_PORT}/{path}"
+
+
+def _deleting(observed: Observed) -> Verdict:
+    if observed.apply_errors:
+        error = observed.apply_errors[0]
+        told = f"Being deleted, but {error.kind} {error.name} is still there: {sentence(error.message)}"
+        return no(conditions.DELETING, told)
+    return no(conditions.DELETING, f"Being deleted; {count(len(observed.pods), 'pod')} left.")
+
+
+def _refusal_reason(problems: tuple[str, ...]) -> str:
+    of_volumes = problems[0].startswith(("spec.kubernetes.volumes", "spec.worker.modelVolumeMount"))
+    return conditions.KUBERNETES_VOLUME_VALIDATION_FAILED if of_volumes else conditions.INVALID_SPEC
+
+
+def _refusal(problems: tuple[str, ...]) -> str:
+    return "The spec cannot be used: " + " ".join(sentence(problem) for problem in problems)
+
+
+def _previous(observed: Observed) -> tuple[Mapping[str, Any], ...]:
+    return tuple((observed.previous_status or {}).get("conditions", ()))
+
+
+def _metrics(endpoint: InferenceEndpointConfig, observed: Observed) -> dict[str, Any]:
+    """metricsStatus, where the spec speaks of metrics; never "enabled" while nothing measures."""
+    metrics = endpoint.spec.metrics
+    if metrics is None:
+        return {}
+    absent = [each.message for each in observed.not_built if each.part is Part.METRICS]
+    said = {"state": conditions.NOT_BUILT, "errorMessage": absent[0]} if absent else {}
+    return {"metricsStatus": {"enabled": metrics.enabled and not absent, **said}}
+
+
+def _status(
+    metadata: ObjectMeta, observed: Observed, now: datetime, state: str, verdicts: Verdicts
+) -> dict[str, Any]:
+    return body(Facts(metadata=metadata, observed=observed, now=now, state=state), verdicts)

@@ -1,0 +1,45 @@
+"""What was seen of an endpoint: everything `judge` reads, as one frozen value of plain API objects.
+
+`controllers` fills it from its caches. Objects are JSON bodies as the API server returns them; a projection
+that keeps metadata, spec and status is enough.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from hyperpod_inference.status.parts import NotBuilt
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplyError:
+    """An object that the API server refused: its kind and name, and the server's own message."""
+
+    kind: str
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """The world of one endpoint at one moment.
+
+    pods: the endpoint's own. events: core/v1 Events about those pods, in any order. instance_type_of_node:
+    node name to instance type. problems: why the spec was refused, one sentence each, with the path of the
+    field in front ("spec.replicas: got ..."). previous_status: the status as last written; transition times
+    come from it.
+    """
+
+    deployment: Body | None = None
+    pods: tuple[Body, ...] = ()
+    services: tuple[Body, ...] = ()
+    claims: tuple[Body, ...] = ()
+    events: tuple[Body, ...] = ()
+    instance_type_of_node: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    not_built: tuple[NotBuilt, ...] = ()
+    problems: tuple[str, ...] = ()
+    apply_errors: tuple[ApplyError, ...] = ()
+    previous_status: Body | None = None

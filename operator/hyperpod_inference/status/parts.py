@@ -1,0 +1,43 @@
+"""The parts of an endpoint, each with the condition that reports on it, and the word for a part not built.
+
+`render` says which requested parts this version does not build, `judge` turns each into a condition. A part
+that is not built never keeps an endpoint from being Ready: its own condition says what is missing.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from hyperpod_inference.api import conditions
+
+
+class Part(Enum):
+    """One part of an endpoint; the value is the type of its condition."""
+
+    MODEL_SOURCE = conditions.MODEL_SOURCE_READY
+    WORKLOAD = conditions.WORKLOAD_READY
+    LOAD_BALANCER = "LoadBalancerReady"
+    TLS = conditions.TLS_READY
+    AUTOSCALING = conditions.AUTOSCALING_READY
+    ENDPOINT_REGISTRATION = conditions.ENDPOINT_REGISTERED
+    DNS = conditions.DNS_READY
+    ROUTER = conditions.ROUTER_READY
+    KV_CACHE = conditions.KV_CACHE_READY
+    METRICS = "MetricsReady"
+    REQUEST_LIMITS = "RequestLimitsReady"
+    DATA_CAPTURE = "DataCaptureReady"
+    DISAGGREGATION = "DisaggregationReady"
+    MODEL_CACHE = "ModelCacheReady"
+    GATEWAY = "GatewayReady"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotBuilt:
+    """A part that the spec asks for and this version does not build.
+
+    field: where the spec asks for it, e.g. "spec.loadBalancer". message: a sentence that stands alone: what
+    is not there, and what a person can do instead.
+    """
+
+    part: Part
+    field: str
+    message: str
