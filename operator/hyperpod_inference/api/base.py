@@ -22,17 +22,18 @@ def camel(name: str) -> str:
     return first + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """What a schema cannot say: one relation between fields of a model.
 
-    `cel` is evaluated by the API server at admission, `holds` says the same in Python for offline checks.
-    A rule over a change sees `oldSelf` too and has `holds_after(old, new)` instead. `field` is where a person
-    has to look, relative to the model; `message` says what is wrong and what to change. `since` is the
-    first version of the API that has the fields it names.
+    `cel` is evaluated by the API server at admission, `holds` says the same in Python for offline checks and
+    the operator. A rule over a change sees `oldSelf` too and has `holds_after(old, new)` instead. `cel` is
+    None where the server refuses the rule for its estimated cost: it rates a loop over a list without bounds
+    as endless. `field` is where a person has to look, relative to the model; `message` says what is wrong and
+    what to change. `since` is the first version of the API that has the fields it names.
     """
 
-    cel: str
+    cel: str | None
     message: str
     field: str
     holds: Callable[[Any], bool] | None = None

@@ -145,8 +145,7 @@ class _StructuralSchema(GenerateJsonSchema):
             text = _descriptions(model).get(name)
             if text is not None:
                 body["properties"][field.alias or name]["description"] = text
-        if model.rules:
-            body[_RULES] = [_rule(each) for each in model.rules]
+        body[_RULES] = [_rule(each) for each in model.rules if each.cel is not None]
         return body
 
 

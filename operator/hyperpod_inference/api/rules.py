@@ -6,6 +6,7 @@ change. What AWS's own clients send by themselves must pass: empty lists and blo
 
 from typing import TYPE_CHECKING
 
+from hyperpod_inference.api import names
 from hyperpod_inference.api.base import Rule
 
 if TYPE_CHECKING:
@@ -56,11 +57,13 @@ def _source_rule(source: str, block: str, attribute: str, since: str | None = No
     )
 
 
-def _volume_is_there(spec: "EndpointSpec") -> bool:
-    if spec.model_source_config.model_source_type != "kubernetesVolume":
-        return True
+def _source_is_volume(spec: "EndpointSpec") -> bool:
+    return spec.model_source_config.model_source_type == "kubernetesVolume"
+
+
+def _volume_names(spec: "EndpointSpec") -> tuple[str, ...]:
     volumes = spec.kubernetes.volumes if spec.kubernetes else None
-    return any(volume.name == spec.worker.model_volume_mount.name for volume in volumes or ())
+    return tuple(volume.name for volume in volumes or ())
 
 
 ROUTING_IS_IMMUTABLE = Rule(
@@ -114,17 +117,35 @@ ENDPOINT_RULES = (
     _source_rule("huggingface", "huggingFaceModel", "hugging_face_model", since="v1"),
     Rule(
         cel=(
-            "self.modelSourceConfig.modelSourceType != 'kubernetesVolume' || (has(self.kubernetes)"
-            " && has(self.kubernetes.volumes)"
-            " && self.kubernetes.volumes.exists(v, v.name == self.worker.modelVolumeMount.name))"
+            "self.modelSourceConfig.modelSourceType != 'kubernetesVolume'"
+            " || (has(self.kubernetes) && has(self.kubernetes.volumes) && size(self.kubernetes.volumes) > 0)"
         ),
         message=(
-            "modelSourceType is kubernetesVolume, so kubernetes.volumes needs a volume whose name is"
-            " worker.modelVolumeMount.name: add it, or rename one of the two"
+            "modelSourceType is kubernetesVolume but kubernetes.volumes is empty:"
+            " add a volume with the name of worker.modelVolumeMount"
         ),
         field="kubernetes.volumes",
         since="v1",
-        holds=_volume_is_there,
+        holds=lambda spec: not _source_is_volume(spec) or bool(_volume_names(spec)),
+    ),
+    Rule(
+        cel=None,
+        message=(
+            "modelSourceType is kubernetesVolume, so one volume must have the name of"
+            " worker.modelVolumeMount: add it, or rename one of the two"
+        ),
+        field="kubernetes.volumes",
+        holds=lambda spec: (
+            not _source_is_volume(spec)
+            or not _volume_names(spec)
+            or spec.worker.model_volume_mount.name in _volume_names(spec)
+        ),
+    ),
+    Rule(
+        cel=None,
+        message=f"the volume name {names.PREFETCH_VOLUME} is the operator's own: rename the volume",
+        field="kubernetes.volumes",
+        holds=lambda spec: names.PREFETCH_VOLUME not in _volume_names(spec),
     ),
     REPLICAS_NOT_NEGATIVE,
     GATEWAY_EXCLUDES_ROUTING,
