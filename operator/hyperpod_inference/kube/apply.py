@@ -1,4 +1,4 @@
-"""Makes the cluster hold what was rendered: server-side apply in order, removal of what is not wanted any more.
+"""Makes the cluster hold what was rendered: server-side apply in order, removal of what is not wanted.
 
 Nothing here reads, changes and writes back an object, so fields of other managers survive. What to remove is
 found among the live objects that belong to the owner, never from memory, so a crash loses nothing.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hyperpod_inference.kube.client import Body, Client
-from hyperpod_inference.kube.errors import ApiError, NotFound
+from hyperpod_inference.kube.errors import ApiError, Conflict, NotFound
 from hyperpod_inference.kube.resources import DEPLOYMENTS, Resource, resource_for
 from hyperpod_inference.kube.store import Key, key_of
 
@@ -52,20 +52,29 @@ class Applier:
         identity, wanted = identity_of(manifest), _digest(manifest)
         if live is not None and self._settled.get(identity) == (wanted, _look(manifest, live)):
             return live
-        if leaves_replicas_out(manifest) and live is not None:
+        if live is None:
+            await self._refuse_foreign(manifest)
+        elif leaves_replicas_out(manifest):
             await self._hand_over_replicas(manifest)
         applied = await self._client.apply(manifest, self._manager)
         self._settled[identity] = (wanted, _look(manifest, applied))
         return applied
 
-    async def apply_all(self, manifests: Iterable[Body], live: Mapping[Identity, Body]) -> list[ApplyFailure]:
-        """Apply in order; the first failure ends it, since later objects may need the earlier ones."""
+    async def apply_all(
+        self, manifests: Iterable[Body], live: Mapping[Identity, Body]
+    ) -> tuple[list[Body], list[ApplyFailure]]:
+        """Apply in order, given the cached objects; returns the objects as they are now, and what failed.
+
+        The first failure ends it, since later objects may need the earlier ones.
+        """
+        applied: list[Body] = []
         for manifest in manifests:
             try:
-                await self.apply(manifest, live.get(identity_of(manifest)))
+                applied.append(await self.apply(manifest, live.get(identity_of(manifest))))
             except ApiError as error:
-                return [ApplyFailure("apply", manifest["kind"], manifest["metadata"]["name"], error)]
-        return []
+                failure = ApplyFailure("apply", manifest["kind"], manifest["metadata"]["name"], error)
+                return applied, [failure]
+        return applied, []
 
     async def prune(self, live: Iterable[Body], wanted: Iterable[Body]) -> list[ApplyFailure]:
         """Delete the live objects that are not wanted, each only if it still is exactly the one seen."""
@@ -98,6 +107,22 @@ class Applier:
                 resource_version=metadata["resourceVersion"],
             )
 
+    async def _refuse_foreign(self, manifest: Body) -> None:
+        """An object of that name that is not in the cache may be somebody else's: leave it be."""
+        resource, (namespace, name) = identity_of(manifest)
+        try:
+            found = await self._client.get(resource, name, namespace)
+        except NotFound:
+            return
+        if not _belongs(found["metadata"], manifest["metadata"]):
+            raise Conflict(
+                409,
+                "NotOurs",
+                f"{resource.kind} {name} exists and was not made by this operator; "
+                "rename this resource, or delete that object",
+                request=f"APPLY {resource.path(namespace, name)}",
+            )
+
     async def _hand_over_replicas(self, manifest: Body) -> None:
         """Before leaving `spec.replicas` to a scaler, make sure that somebody keeps its value.
 
@@ -121,6 +146,14 @@ def identity_of(obj: Mapping[str, Any]) -> Identity:
 def leaves_replicas_out(manifest: Mapping[str, Any]) -> bool:
     """Whether a Deployment's replicas belong to somebody else."""
     return manifest["kind"] == DEPLOYMENTS.kind and "replicas" not in manifest["spec"]
+
+
+def _belongs(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    owners = [
+        {reference["uid"] for reference in each.get("ownerReferences") or []} for each in (found, wanted)
+    ]
+    same_labels = (wanted.get("labels") or {}).items() <= (found.get("labels") or {}).items()
+    return same_labels or bool(owners[0] & owners[1])
 
 
 def _owns_replicas(entry: Mapping[str, Any], manager: str) -> bool:

@@ -1,7 +1,7 @@
 """Leader election by a Lease, safe when the API hangs: at most one process acts at any time.
 
-The leader counts from the moment *before* its last successful renewal was sent; when that is a deadline ago it
-stops, before the lease runs out for others. A follower never compares clocks: it measures, on its own
+The leader counts from the moment *before* its last successful renewal was sent; when that is a deadline
+ago it stops, before the lease runs out for others. A follower never compares clocks: it measures, on its own
 monotonic clock, for how long the record has not changed. Times in the Lease are only for people to read.
 """
 
@@ -40,6 +40,9 @@ class LeaseTimes:
             raise ValueError(f"need retry < deadline < duration, got {self}")
 
 
+DEFAULT_TIMES = LeaseTimes()
+
+
 class Elector:
     """One candidate for one Lease; `identity` must be unique to this process."""
 
@@ -50,7 +53,7 @@ class Elector:
         name: str,
         identity: str,
         *,
-        times: LeaseTimes = LeaseTimes(),
+        times: LeaseTimes = DEFAULT_TIMES,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: Random = random,  # the module has the same function

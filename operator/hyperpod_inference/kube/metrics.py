@@ -33,7 +33,7 @@ class Metrics:
             queue, registry=registry,
         )  # fmt: skip
         self.longest = Gauge(
-            "workqueue_longest_running_processor_seconds", "Seconds that the longest work in progress has run",
+            "workqueue_longest_running_processor_seconds", "Seconds that the longest work has run",
             queue, registry=registry,
         )  # fmt: skip
         self.reconciles = Counter(

@@ -56,7 +56,7 @@ def backoff(failures: int, rng: Random, retry_after: float | None = None) -> flo
 
 
 class Reflector:
-    """One kind, one selector, one store; `run` it as a task."""
+    """One kind, one selector, one store; `run` it as a task. `error` is the last failure while it lasts."""
 
     def __init__(
         self,
@@ -86,6 +86,7 @@ class Reflector:
         self._version: str | None = None  # the position to watch from; None asks for a list
         self._listed_at = float("-inf")
         self._failures = 0
+        self.error: ApiError | None = None
 
     async def synced(self) -> None:
         """Wait until the store has been filled once."""
@@ -121,6 +122,7 @@ class Reflector:
             return self._failed(error, None)
 
     def _failed(self, error: Exception, retry_after: float | None) -> float:
+        self.error = error if isinstance(error, ApiError) else None
         pause = backoff(self._failures, self._rng, retry_after)
         self._failures += 1
         if self._failures % GIVE_UP_RESUMING == 0:
@@ -140,7 +142,7 @@ class Reflector:
             version = page.resource_version
         self._listed_at = self._clock()
         self._replace(fresh)
-        self._version, self._failures = version, 0
+        self._version, self._failures, self.error = version, 0, None
         self._synced.set()
 
     def _replace(self, fresh: dict[Key, Body]) -> None:
@@ -163,7 +165,7 @@ class Reflector:
         )
         async with contextlib.aclosing(stream):
             async for event in stream:
-                news, self._failures = True, 0
+                news, self._failures, self.error = True, 0, None
                 if event.type == "DELETED":
                     self._deleted(key_of(event.object), event.object)
                 elif event.type != "BOOKMARK":

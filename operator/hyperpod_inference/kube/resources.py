@@ -135,7 +135,7 @@ def resource_for(body: Mapping[str, Any]) -> Resource:
 
 
 def discovered(served: Mapping[str, Any], kind: str) -> Resource | None:
-    """The resource of `kind` in an APIResourceList (the answer to `GET /apis/GROUP/VERSION`); registers it."""
+    """The resource of `kind` in the answer to `GET /apis/GROUP/VERSION`, registered; None without it."""
     group, _, version = str(served.get("groupVersion")).rpartition("/")
     for each in served.get("resources") or []:
         if each["kind"] == kind and "/" not in each["name"]:

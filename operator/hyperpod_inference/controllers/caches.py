@@ -1,0 +1,130 @@
+"""What the operator sees of the cluster: one store per kind, its filter, and how children are found.
+
+Children are watched by label, cached without what nobody reads, and mapped to their endpoint by the labels
+that `render` gives them; ownerReferences do not reach cluster-scoped objects or other namespaces.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hyperpod_inference.api import names
+from hyperpod_inference.kube.resources import (
+    DEPLOYMENTS,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    SERVICES,
+    Resource,
+)
+from hyperpod_inference.kube.store import Body, Key, Store
+from hyperpod_inference.render.identity import LABEL_VALUE_LIMIT, bounded
+
+CHILD_SELECTOR = f"{names.LABEL_DEPLOYING_SERVICE}={names.DEPLOYING_SERVICE}"
+CHILD_KINDS = (DEPLOYMENTS, SERVICES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES)
+"""Everything that an endpoint may own; the order is the order of removal, workload first."""
+OWNER, POD, TARGET = "owner", "pod", "target"
+
+
+def owners(obj: Body) -> list[str]:
+    """Indexer: 'namespace/name' of the endpoint that an object belongs to."""
+    return [f"{namespace}/{name}" for namespace, name in owner_keys(obj)]
+
+
+def owner_keys(obj: Body) -> list[Key]:
+    """Mapper: the key of the endpoint that an object belongs to."""
+    labels = obj["metadata"].get("labels") or {}
+    if labels.get(names.LABEL_OWNER_KIND) != names.KIND_ENDPOINT:
+        return []
+    namespace, name = labels.get(names.LABEL_OWNER_NAMESPACE), labels.get(names.LABEL_OWNER_NAME)
+    return [(namespace, name)] if namespace and name else []
+
+
+def owner_value(namespace: str, name: str) -> str:
+    """The index value for the children of one endpoint."""
+    return f"{namespace}/{bounded(name, LABEL_VALUE_LIMIT)}"
+
+
+def owner_selector(namespace: str, name: str) -> str:
+    """The label selector for the children of one endpoint, wherever they live."""
+    labels = {
+        names.LABEL_OWNER_KIND: names.KIND_ENDPOINT,
+        names.LABEL_OWNER_NAMESPACE: namespace,
+        names.LABEL_OWNER_NAME: bounded(name, LABEL_VALUE_LIMIT),
+    }
+    return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
+def scaler_targets(scaler: Body) -> list[str]:
+    """Indexer of HorizontalPodAutoscalers: 'namespace/name' of the Deployment each one scales."""
+    target = scaler["spec"]["scaleTargetRef"]
+    return [f"{scaler['metadata']['namespace']}/{target['name']}"] if target["kind"] == "Deployment" else []
+
+
+def event_pods(event: Body) -> list[str]:
+    """Indexer of Events: the uid of the pod that each is about."""
+    return [event["involvedObject"].get("uid") or ""]
+
+
+@dataclass(frozen=True)
+class Caches:
+    """The stores that reconcilers read."""
+
+    endpoints: Store = field(default_factory=Store)
+    pods: Store = field(default_factory=lambda: Store({OWNER: owners}))
+    nodes: Store = field(default_factory=Store)
+    events: Store = field(default_factory=lambda: Store({POD: event_pods}))
+    scalers: Store = field(default_factory=lambda: Store({TARGET: scaler_targets}))
+    children: dict[Resource, Store] = field(
+        default_factory=lambda: {resource: Store({OWNER: owners}) for resource in CHILD_KINDS}
+    )
+
+    def children_of(self, namespace: str, name: str) -> Iterator[Body]:
+        """Every cached object that belongs to an endpoint, workload first."""
+        for store in self.children.values():
+            yield from store.by_index(OWNER, owner_value(namespace, name))
+
+    def pods_of(self, namespace: str, name: str) -> list[Body]:
+        """The pods of an endpoint."""
+        return self.pods.by_index(OWNER, owner_value(namespace, name))
+
+    def events_of(self, pods: list[Body]) -> list[Body]:
+        """The warnings about these pods."""
+        return [event for pod in pods for event in self.events.by_index(POD, pod["metadata"]["uid"])]
+
+    def endpoints_of_event(self, event: Body) -> list[Key]:
+        """Mapper: an event about a pod concerns the pod's endpoint."""
+        about = event["involvedObject"]
+        pod = self.pods.get(about.get("namespace"), about.get("name", ""))
+        return owner_keys(pod) if pod is not None else []
+
+    def endpoints_of_scaler(self, scaler: Body) -> list[Key]:
+        """Mapper: a scaler of a Deployment concerns the Deployment's endpoint."""
+        target = scaler["spec"]["scaleTargetRef"]["name"]
+        deployment = self.children[DEPLOYMENTS].get(scaler["metadata"]["namespace"], target)
+        return owner_keys(deployment) if deployment is not None else []
+
+    def instance_types(self) -> dict[str, str]:
+        """Node name to instance type."""
+        nodes = [node["metadata"] for node in self.nodes.list()]
+        key = names.NODE_INSTANCE_TYPE
+        return {node["name"]: node["labels"][key] for node in nodes if key in node["labels"]}
+
+
+def slim_node(node: Body) -> Body:
+    """Strip a node to its name and instance type: nodes are large and change every few seconds."""
+    metadata = node["metadata"]
+    labels = {names.NODE_INSTANCE_TYPE: (metadata.get("labels") or {}).get(names.NODE_INSTANCE_TYPE)}
+    kept = {key: metadata.get(key) for key in ("name", "uid", "resourceVersion")}
+    return {"metadata": kept | {"labels": {key: value for key, value in labels.items() if value}}}
+
+
+def slim_event(event: Body) -> Body:
+    """Strip an Event to what a cause of a pod's trouble is read from."""
+    metadata = {key: event["metadata"].get(key) for key in ("name", "namespace", "uid", "resourceVersion")}
+    wanted = ("involvedObject", "type", "reason", "message", "count", "lastTimestamp", "eventTime", "series")
+    return {"metadata": metadata} | {key: event[key] for key in wanted if event.get(key) is not None}
+
+
+def slim_scaler(scaler: Body) -> Body:
+    """Strip a HorizontalPodAutoscaler to what it scales."""
+    metadata = {key: scaler["metadata"].get(key) for key in ("name", "namespace", "uid", "resourceVersion")}
+    return {"metadata": metadata, "spec": {"scaleTargetRef": scaler["spec"]["scaleTargetRef"]}}

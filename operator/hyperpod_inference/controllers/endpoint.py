@@ -1,0 +1,198 @@
+"""InferenceEndpointConfig: observe, render, apply, judge. One run of `EndpointReconciler` per change.
+
+What there is to decide is decided in `render` and `status`, which are pure; this is the shell around them.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from hyperpod_inference.api import names
+from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.meta import ObjectMeta
+from hyperpod_inference.api.parse import InvalidResource, parse
+from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.controllers.caches import CHILD_KINDS, TARGET, Caches, owner_selector
+from hyperpod_inference.controllers.controller import Result
+from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.controllers.statuses import Status, StatusWriter
+from hyperpod_inference.kube.apply import Applier, ApplyFailure, identity_of
+from hyperpod_inference.kube.client import MERGE_PATCH, Client
+from hyperpod_inference.kube.events import EventRecorder
+from hyperpod_inference.kube.resources import DEPLOYMENTS, PERSISTENT_VOLUME_CLAIMS, SERVICES, Resource
+from hyperpod_inference.kube.store import Body, Key
+from hyperpod_inference.render import Facts, Rendered, render
+from hyperpod_inference.status import ApplyError, Observed, due, events, judge, refused
+
+RESYNC = 36_000.0
+"""Seconds between two looks at an endpoint without any change; controller-runtime's ten hours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointReconciler:
+    """Makes the cluster hold what one endpoint asks for, and says on the endpoint how that went.
+
+    blind: errors about kinds that the operator may not even see, asked for at each run.
+    """
+
+    client: Client
+    caches: Caches
+    settings: OperatorSettings
+    applier: Applier
+    statuses: StatusWriter
+    recorder: EventRecorder
+    now: Callable[[], datetime]
+    blind: Callable[[], Iterable[ApplyError]] = tuple
+
+    async def __call__(self, key: Key) -> Result:
+        """Reconcile one endpoint.
+
+        Raises:
+            ApiError: something could not be written; the status, if it could be, says what.
+        """
+        body = self.caches.endpoints.get(*key)
+        if body is None:
+            return Result()
+        if body["metadata"].get("deletionTimestamp"):
+            return await self._finalize(body)
+        try:
+            endpoint = cast(InferenceEndpointConfig, parse(body, tolerant=True))
+        except InvalidResource as invalid:
+            return await self._refuse(body, invalid)
+        return await self._build(body, endpoint)
+
+    async def _build(self, body: Body, endpoint: InferenceEndpointConfig) -> Result:
+        rendered, problems = self._render(endpoint)
+        applied: list[Body] = []
+        failures: list[ApplyFailure] = []
+        if not problems:
+            applied, failures = await self._apply(body, rendered)
+        observed = self._observe(body, rendered, problems, applied, failures)
+        status = judge(endpoint, observed, self.now())
+        await self._report(body, status)
+        for failure in failures:
+            raise failure.error
+        deadline = due(endpoint, status)
+        wait = RESYNC if deadline is None else max((deadline - self.now()).total_seconds(), 0) + 1
+        return Result(requeue_after=min(wait, RESYNC))
+
+    def _render(self, endpoint: InferenceEndpointConfig) -> tuple[Rendered, tuple[str, ...]]:
+        metadata = endpoint.metadata
+        deployment = f"{metadata.namespace}/{names.deployment_name(metadata.name)}"
+        facts = Facts(scaler_owns_replicas=bool(self.caches.scalers.by_index(TARGET, deployment)))
+        try:
+            return render(endpoint, self.settings, facts), ()
+        except InvalidResource as invalid:
+            return Rendered(manifests=()), tuple(str(problem) for problem in invalid.problems)
+
+    async def _apply(self, body: Body, rendered: Rendered) -> tuple[list[Body], list[ApplyFailure]]:
+        """Apply everything, then remove what is no longer asked for; a failure before that spares the old."""
+        live = list(self.caches.children_of(*_key(body)))
+        if any(not _is_collected(manifest) for manifest in rendered.manifests):
+            await self._set_finalizer(body, present=True)
+        by_identity = {identity_of(obj): obj for obj in live}
+        applied, failures = await self.applier.apply_all(rendered.manifests, by_identity)
+        if not failures:
+            ours = [obj for obj in live if _is_ours(obj, body)]
+            failures = await self.applier.prune(ours, rendered.manifests)
+        return applied, failures
+
+    def _observe(
+        self,
+        body: Body,
+        rendered: Rendered,
+        problems: tuple[str, ...],
+        applied: list[Body],
+        failures: list[ApplyFailure],
+    ) -> Observed:
+        """What the caches hold, and the answers of the API server where they are behind."""
+        seen = {identity_of(obj): obj for obj in (*applied, *self.caches.children_of(*_key(body)))}
+        pods = self.caches.pods_of(*_key(body))
+        return Observed(
+            deployment=next(iter(_of_kind(seen.values(), DEPLOYMENTS)), None),
+            pods=tuple(pods),
+            services=tuple(_of_kind(seen.values(), SERVICES)),
+            claims=tuple(_of_kind(seen.values(), PERSISTENT_VOLUME_CLAIMS)),
+            events=tuple(self.caches.events_of(pods)),
+            instance_type_of_node=self.caches.instance_types(),
+            not_built=rendered.not_built,
+            problems=problems,
+            apply_errors=(*map(_apply_error, failures), *self.blind()),
+            previous_status=self.statuses.previous(body),
+        )
+
+    async def _refuse(self, body: Body, invalid: InvalidResource) -> Result:
+        """A resource that does not parse: say which field, and leave alone what runs."""
+        metadata = ObjectMeta.model_validate(body["metadata"], extra="ignore")
+        problems = tuple(str(problem) for problem in invalid.problems)
+        observed = self._observe(body, Rendered(manifests=()), problems, [], [])
+        await self._report(body, refused(metadata, observed, self.now()))
+        return Result()
+
+    async def _report(self, body: Body, status: Status) -> None:
+        previous = self.statuses.previous(body)
+        if await self.statuses.write(body, status):
+            for event in events(previous, status):
+                await self.recorder.record(body, event.type, event.reason, event.message)
+
+    async def _finalize(self, body: Body) -> Result:
+        """Let the endpoint go, after removing what the garbage collector does not."""
+        finalizers = body["metadata"].get("finalizers") or []
+        failures = await self._remove_uncollected(body) if names.FINALIZER in finalizers else []
+        if failures or finalizers != [names.FINALIZER]:
+            await self._report_deletion(body, failures)
+        for failure in failures:
+            raise failure.error
+        await self._set_finalizer(body, present=False)
+        return Result()
+
+    async def _remove_uncollected(self, body: Body) -> list[ApplyFailure]:
+        """Remove objects that cannot name the endpoint as owner: they have no namespace, or another."""
+        failures: list[ApplyFailure] = []
+        for resource in CHILD_KINDS:  # from the server: an object made a moment ago may not be cached yet
+            found = await self.client.list(resource, label_selector=owner_selector(*_key(body)))
+            failures += await self.applier.prune([obj for obj in found.items if not _is_collected(obj)], ())
+        return failures
+
+    async def _report_deletion(self, body: Body, failures: list[ApplyFailure]) -> None:
+        with contextlib.suppress(InvalidResource):
+            endpoint = cast(InferenceEndpointConfig, parse(body, tolerant=True))
+            observed = self._observe(body, Rendered(manifests=()), (), [], failures)
+            await self._report(body, judge(endpoint, observed, self.now()))
+
+    async def _set_finalizer(self, body: Body, *, present: bool) -> None:
+        metadata = body["metadata"]
+        others = [each for each in metadata.get("finalizers") or [] if each != names.FINALIZER]
+        wanted = [*others, names.FINALIZER] if present else others
+        if sorted(wanted) == sorted(metadata.get("finalizers") or []):
+            return
+        version = metadata["resourceVersion"]  # the list is written as a whole: only over what was seen
+        patch = {"metadata": {"finalizers": wanted, "uid": metadata["uid"], "resourceVersion": version}}
+        await self.client.patch(ENDPOINTS, metadata["name"], metadata["namespace"], patch, MERGE_PATCH)
+
+
+def _key(body: Body) -> Key:
+    return body["metadata"]["namespace"], body["metadata"]["name"]
+
+
+def _is_collected(obj: Body) -> bool:
+    """Whether the garbage collector removes the object with its endpoint."""
+    return bool(obj["metadata"].get("ownerReferences"))
+
+
+def _is_ours(obj: Body, endpoint: Body) -> bool:
+    """Whether this very endpoint owns the object, not an earlier one of the same name."""
+    owners = {reference["uid"] for reference in obj["metadata"].get("ownerReferences") or []}
+    return not owners or endpoint["metadata"]["uid"] in owners
+
+
+def _of_kind(objects: Iterable[Body], resource: Resource) -> list[Body]:
+    return [obj for obj in objects if obj["kind"] == resource.kind]
+
+
+def _apply_error(failure: ApplyFailure) -> ApplyError:
+    return ApplyError(
+        kind=failure.kind, name=failure.name, message=f"cannot {failure.verb} it: {failure.error}"
+    )

@@ -1,0 +1,229 @@
+"""The operator's composition root: builds every part, starts them in order, and stops them in order.
+
+Caches fill and health answers before this process leads; workers start when it does. SIGTERM lets running
+reconciles end, then gives the lease away, so that a successor starts at once.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from hyperpod_inference.api import names
+from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.controllers.caches import (
+    CHILD_SELECTOR,
+    Caches,
+    owner_keys,
+    slim_event,
+    slim_node,
+    slim_scaler,
+)
+from hyperpod_inference.controllers.controller import Controller
+from hyperpod_inference.controllers.endpoint import EndpointReconciler
+from hyperpod_inference.controllers.kinds import ENDPOINTS, UNBUILT
+from hyperpod_inference.controllers.serving import exposition, health, serving
+from hyperpod_inference.controllers.statuses import StatusWriter
+from hyperpod_inference.controllers.unbuilt import UnbuiltReconciler
+from hyperpod_inference.kube.apply import Applier
+from hyperpod_inference.kube.client import Client
+from hyperpod_inference.kube.config import ClusterConfig
+from hyperpod_inference.kube.errors import Forbidden
+from hyperpod_inference.kube.events import EventRecorder
+from hyperpod_inference.kube.lease import DEFAULT_TIMES, Elector, LeaseTimes
+from hyperpod_inference.kube.metrics import Metrics
+from hyperpod_inference.kube.reflector import Reflector
+from hyperpod_inference.kube.resources import EVENTS, HORIZONTAL_POD_AUTOSCALERS, NODES, PODS, Resource
+from hyperpod_inference.kube.store import Store
+from hyperpod_inference.status.observed import ApplyError
+
+logger = logging.getLogger(__name__)
+
+USER_AGENT = f"hyperpod-inference/{names.VERSION}"
+DRAIN_SECONDS = 7.0
+"""How long running reconciles may take to end after SIGTERM; with the rest of the way down, under 10 s."""
+SYNC_PATIENCE = 30.0
+"""Seconds to wait for a cache that will not fill before going on without it."""
+POD_WARNINGS = "involvedObject.kind=Pod,type=Warning"
+
+
+class Operator:
+    """All parts of one operator process, wired to each other; nothing runs yet."""
+
+    def __init__(self, client: Client, settings: OperatorSettings, metrics: Metrics) -> None:
+        self._client, self._settings, self._metrics = client, settings, metrics
+        self._caches = caches = Caches()
+        self._statuses = StatusWriter(client)
+        self._recorder = EventRecorder(client, names.OPERATOR_NAME)
+        self.endpoints = Controller(ENDPOINTS.kind.lower(), self._endpoint_reconciler(), metrics)
+        self.controllers = [self.endpoints]
+        followed = self.endpoints.on_change(owner_keys)
+        self.essential = [
+            Reflector(client, ENDPOINTS, store=caches.endpoints, on_change=self.endpoints.on_change()),
+            *(
+                Reflector(client, kind, store=store, on_change=followed, label_selector=CHILD_SELECTOR)
+                for kind, store in caches.children.items()
+            ),
+            Reflector(client, PODS, store=caches.pods, on_change=followed, label_selector=CHILD_SELECTOR),
+        ]
+        self.helpful = [*self._helpful(), *(self._unbuilt(resource) for resource in UNBUILT)]
+
+    def unsynced(self) -> list[str]:
+        """The essential caches that have not been filled yet."""
+        return [each.resource.plural for each in self.essential if not each.is_synced()]
+
+    async def lead(self, stop: asyncio.Event) -> None:
+        """Work as the leader until `stop`, then let running reconciles end."""
+        await self._wait_for_caches()
+        self._metrics.leader.labels(names.OPERATOR_LEASE).set(1)
+        working: asyncio.Future[Any] = asyncio.gather(*(each.run() for each in self.controllers))
+        stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for controller in self.controllers:
+                controller.queue.shutdown()
+            await asyncio.wait_for(working, DRAIN_SECONDS)
+        except TimeoutError:
+            logger.warning("reconciles did not end within %.0f s; they were interrupted", DRAIN_SECONDS)
+        finally:
+            self._metrics.leader.labels(names.OPERATOR_LEASE).set(0)
+            stopping.cancel()
+            working.cancel()
+
+    async def _wait_for_caches(self) -> None:
+        """Wait for the essential caches, but not for ever: one forbidden kind must not stop the rest."""
+        waiting = [asyncio.ensure_future(each.synced()) for each in self.essential]
+        _, late = await asyncio.wait(waiting, timeout=SYNC_PATIENCE)
+        for each in late:
+            each.cancel()
+        if late:
+            logger.warning("working without a complete view of: %s", ", ".join(self.unsynced()))
+
+    def _endpoint_reconciler(self) -> EndpointReconciler:
+        return EndpointReconciler(
+            client=self._client,
+            caches=self._caches,
+            settings=self._settings,
+            applier=Applier(self._client, names.FIELD_MANAGER),
+            statuses=self._statuses,
+            recorder=self._recorder,
+            now=_now,
+            blind=self._blind,
+        )
+
+    def _blind(self) -> Iterable[ApplyError]:
+        """The kinds that RBAC hides from us: said on every endpoint, since its status may be wrong."""
+        for each in self.essential:
+            if isinstance(each.error, Forbidden):
+                message = f"cannot list or watch it: {each.error.message}"
+                yield ApplyError(kind=each.resource.kind, name="", message=message)
+
+    def _helpful(self) -> list[Reflector]:
+        """Caches that make verdicts better; without them the operator still works."""
+        client, caches, endpoints = self._client, self._caches, self.endpoints
+        return [
+            Reflector(client, NODES, store=caches.nodes, on_change=_ignored, strip=slim_node),
+            Reflector(
+                client,
+                EVENTS,
+                store=caches.events,
+                on_change=endpoints.on_change(caches.endpoints_of_event),
+                field_selector=POD_WARNINGS,
+                strip=slim_event,
+            ),
+            Reflector(
+                client,
+                HORIZONTAL_POD_AUTOSCALERS,
+                store=caches.scalers,
+                on_change=endpoints.on_change(caches.endpoints_of_scaler),
+                strip=slim_scaler,
+            ),
+        ]
+
+    def _unbuilt(self, resource: Resource) -> Reflector:
+        store = Store()
+        reconcile = UnbuiltReconciler(resource.kind, store, self._statuses, self._recorder, _now)
+        controller = Controller(resource.kind.lower(), reconcile, self._metrics, workers=1)
+        self.controllers.append(controller)
+        return Reflector(self._client, resource, store=store, on_change=controller.on_change())
+
+
+async def run(
+    settings: OperatorSettings,
+    config: ClusterConfig,
+    *,
+    stop: asyncio.Event,
+    leader_elect: bool = True,
+    bind_address: str = "127.0.0.1",
+    times: LeaseTimes = DEFAULT_TIMES,
+) -> None:
+    """Run the operator until `stop` is set.
+
+    Raises:
+        LeadershipLost: the lease was lost; the process must end, so that it starts afresh as a follower.
+        CannotListen: a port is taken.
+    """
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        # The lease has a client of its own, which may write while this process does not lead.
+        lease_client = await stack.enter_async_context(Client(config, USER_AGENT, on_answer=metrics.counted))
+        elector = Elector(
+            lease_client, settings.namespace, names.OPERATOR_LEASE, _identity(settings), times=times
+        )
+        may_write = elector.still_leader if leader_elect else _always
+        client = await stack.enter_async_context(
+            Client(config, USER_AGENT, may_write=may_write, on_answer=metrics.counted)
+        )
+        operator = Operator(client, settings, metrics)
+        for application, port in (
+            (health(lambda: _complaint(operator)), settings.health_port),
+            (exposition(metrics), settings.metrics_port),
+        ):
+            await stack.enter_async_context(serving(application, bind_address, port))
+        await _run(operator, elector if leader_elect else None, stop)
+
+
+async def _run(operator: Operator, elector: Elector | None, stop: asyncio.Event) -> None:
+    reflecting = [asyncio.ensure_future(each.run()) for each in (*operator.essential, *operator.helpful)]
+    work = operator.lead(stop) if elector is None else elector.run(lambda: operator.lead(stop))
+    leading, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({leading, stopping, *reflecting}, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set() and (elector is None or elector.still_leader()):
+            await leading  # drains, and gives the lease away
+        for task in (leading, *reflecting):
+            if task.done():
+                task.result()
+    finally:
+        await _end(leading, stopping, *reflecting)
+
+
+async def _end(*tasks: "asyncio.Future[Any]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=1.0)
+
+
+def _complaint(operator: Operator) -> str | None:
+    missing = operator.unsynced()
+    return f"waiting for the first list of {', '.join(missing)}" if missing else None
+
+
+def _identity(settings: OperatorSettings) -> str:
+    """Unique to this process: a restarted container keeps its pod's name."""
+    return f"{settings.pod_name or names.OPERATOR_NAME}_{uuid.uuid4()}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _always() -> bool:
+    return True
+
+
+def _ignored(kind: str, old: object, new: object) -> None:
+    """Nothing to do when it changes: it is only looked up."""
