@@ -1,0 +1,27 @@
+"""The CDK app: context in, one checked stack out. `cdk synth` and `cdk deploy` run it (see cdk.json)."""
+
+import sys
+
+
+def main() -> None:
+    """Read the context, build the stack, register the rule packs, synthesize."""
+    from aws_cdk import App
+
+    from hyperpod_constructs import InferenceStack, PropertyError, StackSettings, add_checks
+
+    app = App()
+    try:
+        settings = StackSettings.from_context(app.node.get_all_context())
+        InferenceStack(app, "HyperPodInference", settings)
+    except PropertyError as error:
+        sys.exit(f"error: {error}")
+    add_checks(app)
+    app.synth()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ImportError as error:
+        # A missing `constructs` distribution shows as a failed import from the folder of that name.
+        sys.exit(f"error: {error}. The app needs its CDK libraries: pip install -e '.[cdk]'")

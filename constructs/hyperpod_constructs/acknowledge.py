@@ -1,0 +1,30 @@
+"""Accepting a finding of a rule pack, with its reason, next to the construct that causes it.
+
+The packs are registered in `checks.py`. Ids are written with the pack's prefix: only then does cdk-nag list
+the acknowledgement, with its reason, in `validation-report.json`.
+"""
+
+from typing import Final
+
+from aws_cdk import Acknowledgment, Validations
+
+from constructs import IConstruct
+
+AWS_SOLUTIONS: Final = "AwsSolutions"
+HIPAA: Final = "HIPAA.Security"
+NIST_R4: Final = "NIST.800.53.R4"
+NIST_R5: Final = "NIST.800.53.R5"
+PCI: Final = "PCI.DSS.321"
+REGULATORY: Final = (HIPAA, NIST_R4, NIST_R5, PCI)
+
+
+def acknowledge(construct: IConstruct, rule: str, reason: str, *packs: str) -> None:
+    """Accept the finding `rule` (without its pack's name) of each of `packs` on `construct`.
+
+    `rule` is exact, with the finding for rules that report several: `IAM5[Resource::*]`.
+    `packs` defaults to AwsSolutions.
+    """
+    acknowledgements = [
+        Acknowledgment(id=f"{pack}::{pack}-{rule}", reason=reason) for pack in packs or (AWS_SOLUTIONS,)
+    ]
+    Validations.of(construct).acknowledge(*acknowledgements)

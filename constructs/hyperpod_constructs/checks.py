@@ -1,0 +1,27 @@
+"""The rule packs of cdk-nag that every synth runs.
+
+Findings land in `cdk.out/validation-report.json`; one that nobody acknowledged stops the synth. What this
+package acknowledges stands, with its reason, beside the construct that causes it (`acknowledge.py`).
+"""
+
+from aws_cdk import App, Validations
+from cdk_nag import (
+    AwsSolutionsChecks,
+    HIPAASecurityChecks,
+    NIST80053R4Checks,
+    NIST80053R5Checks,
+    PCIDSS321Checks,
+    ServerlessChecks,
+)
+
+
+def add_checks(app: App) -> None:
+    """Run all six packs of cdk-nag over `app` when it is synthesized."""
+    Validations.of(app).add_plugins(
+        AwsSolutionsChecks(app),
+        HIPAASecurityChecks(app),
+        NIST80053R4Checks(app),
+        NIST80053R5Checks(app),
+        PCIDSS321Checks(app),
+        ServerlessChecks(app),
+    )

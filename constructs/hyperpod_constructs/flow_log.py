@@ -1,0 +1,110 @@
+"""The flow log of the VPC in `network.py`: who talked to whom, kept in CloudWatch Logs."""
+
+from typing import Final
+
+from aws_cdk import Aws, RemovalPolicy, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+
+from constructs import Construct
+from hyperpod_constructs.acknowledge import acknowledge
+
+_WRITE: Final = (
+    "logs:CreateLogStream",
+    "logs:DescribeLogStreams",
+    "logs:PutLogEvents",
+)
+
+
+class FlowLog(Construct):
+    """All traffic of a VPC, accepted and rejected, in one log group.
+
+    Args:
+        vpc_id: the VPC.
+        encryption_key: encrypts the log group, and its policy is extended for that; default a key owned by
+            CloudWatch Logs.
+        retention: how long records stay; default one year.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        vpc_id: str,
+        encryption_key: kms.IKey | None = None,
+        retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.log_group = logs.LogGroup(
+            self,
+            "LogGroup",
+            retention=retention,
+            encryption_key=encryption_key,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        if encryption_key is not None:
+            _let_logs_use(encryption_key)
+        ec2.CfnFlowLog(
+            self,
+            "FlowLog",
+            resource_id=vpc_id,
+            resource_type="VPC",
+            traffic_type="ALL",
+            log_destination_type="cloud-watch-logs",
+            log_destination=self._group_arn(),
+            deliver_logs_permission_arn=self._role().role_arn,
+            max_aggregation_interval=600,
+        )
+
+    def _group_arn(self) -> str:
+        """The log group's ARN without the `:*` that CloudFormation's own attribute ends with."""
+        return Stack.of(self).format_arn(
+            service="logs", resource=f"log-group:{self.log_group.log_group_name}"
+        )
+
+    def _role(self) -> iam.Role:
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "vpc-flow-logs.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            ),
+        )
+        streams = self.log_group.log_group_arn
+        policy = iam.ManagedPolicy(
+            self,
+            "Write",
+            statements=[iam.PolicyStatement(actions=list(_WRITE), resources=[streams])],
+            roles=[role],
+        )
+        group = Stack.of(self).resolve(streams)["Fn::GetAtt"][0]
+        acknowledge(policy, f"IAM5[Resource::<{group}.Arn>]", "The log streams of one log group.")
+        return role
+
+
+def _let_logs_use(key: kms.IKey) -> None:
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="CloudWatchLogs",
+            principals=[iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com")],
+            actions=[
+                "kms:Encrypt*",
+                "kms:Decrypt*",
+                "kms:ReEncrypt*",
+                "kms:GenerateDataKey*",
+                "kms:Describe*",
+            ],
+            resources=["*"],
+            conditions={
+                "ArnLike": {
+                    "kms:EncryptionContext:aws:logs:arn": (
+                        f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:*"
+                    )
+                }
+            },
+        )
+    )

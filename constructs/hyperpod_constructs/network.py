@@ -1,0 +1,310 @@
+"""The network: a VPC whose private subnets hold the EKS cluster and the HyperPod instances.
+
+The VPC is built from L1 resources on purpose: subnets sit at fixed places in the address range, so adding a
+zone later replaces nothing, zones come from `Fn::GetAZs` and never from a look-up at synth, and every route
+table is known to the endpoints (`endpoints.py`). A VPC that exists is passed to :class:`HyperPodInference`
+instead.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, ip_network
+from typing import Final, Protocol
+
+from aws_cdk import Aws, CfnTag, Fn, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_kms as kms
+
+from constructs import Construct, DependencyGroup
+from hyperpod_constructs.acknowledge import REGULATORY, acknowledge
+from hyperpod_constructs.endpoints import CLOSED_NETWORK_SERVICES, DEFAULT_SERVICES, Endpoints
+from hyperpod_constructs.errors import PropertyError, require
+from hyperpod_constructs.flow_log import FlowLog
+
+DEFAULT_CIDR: Final = "10.0.0.0/16"
+MAX_ZONES: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Zone:
+    """One availability zone's share of the VPC."""
+
+    index: int
+    name: str
+    private_cidr: str
+    public_cidr: str
+
+
+_Subnet = tuple[ec2.CfnSubnet, ec2.CfnRouteTable]
+
+
+class NetworkLike(Protocol):
+    """What the other parts need to know of a network."""
+
+    @property
+    def vpc(self) -> ec2.IVpc: ...
+    @property
+    def private_subnet_ids(self) -> list[str]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingNetwork:
+    """A VPC that this installation does not own.
+
+    Args:
+        vpc: from `Vpc.from_lookup`, `Vpc.from_vpc_attributes` or a construct of your own.
+        subnets: where the cluster and the instances go; default all private subnets. They need a route to S3,
+            and the tag `kubernetes.io/role/internal-elb=1` for load balancers.
+            Make :class:`Endpoints` in it if it has none to S3.
+    """
+
+    vpc: ec2.IVpc
+    subnets: ec2.SubnetSelection | None = None
+
+    @property
+    def private_subnet_ids(self) -> list[str]:
+        """Ids of the chosen subnets."""
+        chosen = self.subnets or ec2.SubnetSelection(subnets=self.vpc.private_subnets)
+        ids = self.vpc.select_subnets(
+            availability_zones=chosen.availability_zones,
+            one_per_az=chosen.one_per_az,
+            subnet_filters=chosen.subnet_filters,
+            subnet_group_name=chosen.subnet_group_name,
+            subnets=chosen.subnets,
+            subnet_type=chosen.subnet_type,
+        ).subnet_ids
+        return list(ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkProps:
+    """How a new :class:`Network` is made.
+
+    Args:
+        cidr: IPv4 range of the VPC, /16 to /20; default 10.0.0.0/16.
+        zones: availability zones by name; default the first two of the region. HyperPod capacity is tied to a
+            zone, so name the zones of your reserved instances. Two or three; EKS needs two.
+        nat_gateways: how many, 0 to the number of zones; default 1. With 0 the network is closed: images and
+            models must be reachable through endpoints, and those of a closed network are made by default.
+        endpoint_services: interface endpoints, see `endpoints.py`; default a few, or all in a closed network.
+    """
+
+    cidr: str = DEFAULT_CIDR
+    zones: Sequence[str] | None = None
+    nat_gateways: int = 1
+    endpoint_services: Sequence[str] | None = None
+
+
+_DEFAULTS: Final = NetworkProps()
+
+
+class Network(Construct):
+    """A VPC with one private and one public subnet in each zone, NAT for the private ones, and endpoints.
+
+    Private subnets take a quarter of the range each (a HyperPod pod has an address of its own); public ones a
+    256th. Public subnets give no public address by themselves. Flow logs are on.
+
+    Args:
+        props: default two zones and one NAT gateway.
+        encryption_key: encrypts the flow log; default a key owned by CloudWatch Logs.
+
+    Attributes:
+        vpc: the VPC for other constructs.
+        private_subnet_ids: one for each zone.
+        endpoints: the endpoints.
+        connectivity: depend on it to start after, and be deleted before, the routes and endpoints.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        props: NetworkProps = _DEFAULTS,
+        *,
+        encryption_key: kms.IKey | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._cidr = props.cidr
+        self._zones = _plan(self, props)
+        self._vpc = ec2.CfnVPC(
+            self,
+            "Vpc",
+            cidr_block=props.cidr,
+            enable_dns_hostnames=True,
+            enable_dns_support=True,
+            tags=[self._name_tag()],
+        )
+        self.connectivity = DependencyGroup()
+        public = self._public_side()
+        private = self._private_side(self._nat(public, props.nat_gateways))
+        FlowLog(self, "FlowLog", vpc_id=self._vpc.attr_vpc_id, encryption_key=encryption_key)
+        self.private_subnet_ids = [subnet.attr_subnet_id for subnet, _ in private]
+        self.vpc: ec2.IVpc = self._as_vpc(public, private)
+        self.endpoints = Endpoints(
+            self, "Endpoints", vpc=self.vpc, cidr=props.cidr, services=_endpoint_services(props)
+        )
+        self.connectivity.add(self.endpoints)
+        self._acknowledge()
+
+    def _public_side(self) -> list[_Subnet]:
+        gateway = ec2.CfnInternetGateway(self, "InternetGateway", tags=[self._name_tag()])
+        attachment = ec2.CfnVPCGatewayAttachment(
+            self,
+            "InternetGatewayAttachment",
+            vpc_id=self._vpc.attr_vpc_id,
+            internet_gateway_id=gateway.attr_internet_gateway_id,
+        )
+        made = []
+        for zone in self._zones:
+            subnet, table = self._subnet("Public", zone, zone.public_cidr, "kubernetes.io/role/elb")
+            route = self._default_route("Public", zone, table, gateway_id=gateway.attr_internet_gateway_id)
+            route.add_resource_dependency(attachment)
+            made.append((subnet, table))
+        return made
+
+    def _nat(self, public: list[_Subnet], count: int) -> list[ec2.CfnNatGateway]:
+        gateways = []
+        for index in range(count):
+            address = ec2.CfnEIP(self, f"NatAddress{index + 1}", domain="vpc", tags=[self._name_tag()])
+            gateway = ec2.CfnNatGateway(
+                self,
+                f"NatGateway{index + 1}",
+                subnet_id=public[index][0].attr_subnet_id,
+                allocation_id=address.attr_allocation_id,
+                tags=[self._name_tag()],
+            )
+            gateways.append(gateway)
+        return gateways
+
+    def _private_side(self, nat: list[ec2.CfnNatGateway]) -> list[_Subnet]:
+        made = []
+        for zone in self._zones:
+            subnet, table = self._subnet(
+                "Private", zone, zone.private_cidr, "kubernetes.io/role/internal-elb"
+            )
+            if nat:
+                own = nat[zone.index % len(nat)]
+                self._default_route("Private", zone, table, nat_gateway_id=own.attr_nat_gateway_id)
+            made.append((subnet, table))
+        return made
+
+    def _subnet(self, side: str, zone: _Zone, cidr: str, load_balancer_tag: str) -> _Subnet:
+        """A subnet with a route table of its own, tagged so that load balancers find it."""
+        number = zone.index + 1
+        name = self._name_tag(f"{side}{number}")
+        subnet = ec2.CfnSubnet(
+            self,
+            f"{side}Subnet{number}",
+            vpc_id=self._vpc.attr_vpc_id,
+            availability_zone=zone.name,
+            cidr_block=cidr,
+            map_public_ip_on_launch=False,
+            tags=[name, CfnTag(key=load_balancer_tag, value="1")],
+        )
+        table = ec2.CfnRouteTable(
+            self, f"{side}RouteTable{number}", vpc_id=self._vpc.attr_vpc_id, tags=[name]
+        )
+        self.connectivity.add(
+            ec2.CfnSubnetRouteTableAssociation(
+                self,
+                f"{side}Association{number}",
+                subnet_id=subnet.attr_subnet_id,
+                route_table_id=table.attr_route_table_id,
+            )
+        )
+        return subnet, table
+
+    def _default_route(
+        self,
+        side: str,
+        zone: _Zone,
+        table: ec2.CfnRouteTable,
+        *,
+        gateway_id: str | None = None,
+        nat_gateway_id: str | None = None,
+    ) -> ec2.CfnRoute:
+        route = ec2.CfnRoute(
+            self,
+            f"{side}Route{zone.index + 1}",
+            route_table_id=table.attr_route_table_id,
+            destination_cidr_block="0.0.0.0/0",
+            gateway_id=gateway_id,
+            nat_gateway_id=nat_gateway_id,
+        )
+        self.connectivity.add(route)
+        return route
+
+    def _as_vpc(
+        self,
+        public: list[_Subnet],
+        private: list[_Subnet],
+    ) -> ec2.IVpc:
+        return ec2.Vpc.from_vpc_attributes(
+            self,
+            "Ref",
+            vpc_id=self._vpc.attr_vpc_id,
+            vpc_cidr_block=self._cidr,
+            region=Aws.REGION,
+            availability_zones=[zone.name for zone in self._zones],
+            public_subnet_ids=[subnet.attr_subnet_id for subnet, _ in public],
+            public_subnet_route_table_ids=[table.attr_route_table_id for _, table in public],
+            private_subnet_ids=[subnet.attr_subnet_id for subnet, _ in private],
+            private_subnet_route_table_ids=[table.attr_route_table_id for _, table in private],
+        )
+
+    def _name_tag(self, part: str = "") -> CfnTag:
+        prefix = f"{Stack.of(self).stack_name}/{self.node.id}"
+        return CfnTag(key="Name", value=f"{prefix}/{part}" if part else prefix)
+
+    def _acknowledge(self) -> None:
+        acknowledge(
+            self._vpc,
+            "VPCDefaultSecurityGroupClosed",
+            "Nothing uses the default security group; closing it takes a custom resource with a Lambda.",
+            *REGULATORY,
+        )
+        for zone in self._zones:
+            acknowledge(
+                self.node.find_child(f"PublicRoute{zone.index + 1}"),
+                "VPCNoUnrestrictedRouteToIGW",
+                "The public subnets hold the NAT gateways and internet-facing load balancers only.",
+                *REGULATORY,
+            )
+
+
+def _endpoint_services(props: NetworkProps) -> Sequence[str]:
+    if props.endpoint_services is not None:
+        return props.endpoint_services
+    return DEFAULT_SERVICES if props.nat_gateways else CLOSED_NETWORK_SERVICES
+
+
+def _plan(where: Construct, props: NetworkProps) -> list[_Zone]:
+    """Three quarters of the range for private subnets, the last one cut small for public ones."""
+    names = _zone_names(props)
+    count, gateways = len(names), props.nat_gateways
+    require(2 <= count <= MAX_ZONES, where, "zones", count, f"2 to {MAX_ZONES} zones")
+    require(0 <= gateways <= count, where, "nat_gateways", gateways, f"0 to {count}, one a zone")
+    block = _block(where, props.cidr)
+    quarters = list(block.subnets(prefixlen_diff=2))
+    small = list(quarters[3].subnets(prefixlen_diff=6))
+    return [
+        _Zone(index=i, name=name, private_cidr=str(quarters[i]), public_cidr=str(small[i]))
+        for i, name in enumerate(names)
+    ]
+
+
+def _zone_names(props: NetworkProps) -> list[str]:
+    if props.zones is not None:
+        return list(props.zones)
+    return [Fn.select(index, Fn.get_azs()) for index in range(2)]
+
+
+def _block(where: Construct, cidr: str) -> IPv4Network:
+    allowed = "an IPv4 range from /16 to /20, such as 10.0.0.0/16"
+    try:
+        block = ip_network(cidr)
+    except ValueError as error:
+        raise PropertyError(where, "cidr", cidr, allowed, f"Python says: {error}.") from error
+    if not isinstance(block, IPv4Network) or not 16 <= block.prefixlen <= 20:
+        raise PropertyError(where, "cidr", cidr, allowed)
+    return block
