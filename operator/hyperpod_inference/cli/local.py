@@ -102,7 +102,10 @@ def down(state_dir: Path | None) -> None:
 @_state_dir
 @_told
 def status(state_dir: Path | None) -> None:
-    """Show every component, its state and its memory. Exit status 0: ready, 1: something is wrong, 3: not running."""
+    """Show every component, its state and its memory.
+
+    Exit status 0: ready, 1: something is wrong, 3: not running.
+    """
     now = _cluster(state_dir).status()
     _print_status(now)
     sys.exit(_EXIT.get(now.state, 1))
@@ -131,7 +134,8 @@ def _cluster(
         from hyperpod_inference.local.cluster import LocalCluster
     except ModuleNotFoundError as error:
         raise click.ClickException(
-            f"the local cluster needs the package {error.name!r}\nInstall: pip install 'hyperpod-inference[local]'"
+            f"the local cluster needs the package {error.name!r}\n"
+            "Install it: pip install 'hyperpod-inference[local]'"
         ) from error
     return LocalCluster(state_dir, api_port=api_port, front_door_port=front_door_port, nodes=nodes)
 
@@ -153,6 +157,7 @@ def progress_line(progress: "Progress") -> str:
     step = f"{progress.step:<24}"
     expected = f"usually {_duration(progress.expected)}" if progress.expected is not None else ""
     detail = progress.detail
+    words: tuple[str, ...]
     match progress.state:
         case "started":
             words = ("starting", expected, detail)

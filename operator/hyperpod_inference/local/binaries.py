@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hyperpod_inference.local import cached
+from hyperpod_inference.local import cached, download, gobuild
 from hyperpod_inference.local.components import CONTROL_PLANE
 from hyperpod_inference.local.errors import NoControlPlaneError
 from hyperpod_inference.local.paths import cache_dir
@@ -80,7 +80,19 @@ def from_cache(context: Context) -> cached.ControlPlane:
     raise cached.NotHereError(f"nothing at {built} or {downloaded}", worth_telling=False)
 
 
+def from_download(context: Context) -> cached.ControlPlane:
+    """Programs that the Kubernetes project publishes."""
+    return download.download(context.cache, context.report)
+
+
+def from_build(context: Context) -> cached.ControlPlane:
+    """Our own binary, built on this machine."""
+    return gobuild.build(context.cache, context.environ, context.host, context.report)
+
+
 SOURCES: Mapping[str, Source] = {
     "KUBEBUILDER_ASSETS": from_assets,
     "cache": from_cache,
+    "download": from_download,
+    "build": from_build,
 }

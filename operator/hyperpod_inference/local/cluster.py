@@ -49,17 +49,20 @@ class LocalCluster:
         api_port: int = 0,
         front_door_port: int = 0,
         nodes: Path | None = None,
+        node_agent: bool = True,
         environ: dict[str, str] | None = None,
     ) -> None:
         """`state_dir` defaults to the user's XDG state directory; a port of 0 takes a free one.
 
-        `nodes` is a file that describes the simulated nodes; None means the node agent's own default.
+        `nodes` is a file that describes the simulated nodes; None means the node agent's own default. Without
+        `node_agent` the cluster is a control plane only: pods stay pending.
         """
         self._environ = dict(os.environ) if environ is None else environ
         self._state = StateDir((state_dir or default_state_dir(self._environ)).absolute())
         self._api_port = api_port
         self._front_door_port = front_door_port
         self._nodes = nodes
+        self._node_agent = node_agent
         self._host = prerequisites.Host()
         self._lifeline: int | None = None
         self._launcher: int | None = None
@@ -181,8 +184,15 @@ class LocalCluster:
         server = f"https://{ports.HOST}:{api_port}"
         kubeconfig.write(state.kubeconfig, server=server, pki=state.pki, client="admin", embed=True)
         found.write_kubectl(state.bin / "kubectl")
-        nodes = str(self._nodes.absolute()) if self._nodes else None
-        wanted = plan.Plan(found.commands, found.source, tools.ip, api_port, door_port, nodes)
+        wanted = plan.Plan(
+            commands=found.commands,
+            source=found.source,
+            ip=tools.ip,
+            api_port=api_port,
+            front_door_port=door_port,
+            nodes=str(self._nodes.absolute()) if self._nodes else None,
+            node_agent=self._node_agent,
+        )
         wanted.write(state.plan)
 
     def _check_launched(self) -> None:

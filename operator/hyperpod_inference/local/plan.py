@@ -23,7 +23,7 @@ STAY = b"stay\n"
 class Plan:
     """`commands` maps a component's name to the beginning of its command line; `ip` is the tool's path.
 
-    `nodes` is a file that describes the nodes, None for the node agent's own default.
+    Without `node_agent` there are no nodes. `nodes` is a file that describes the nodes, None for the node agent's own default.
     """
 
     commands: Mapping[str, tuple[str, ...]]
@@ -32,6 +32,7 @@ class Plan:
     api_port: int
     front_door_port: int
     nodes: str | None = None
+    node_agent: bool = True
 
     def write(self, path: Path) -> None:
         """Write the plan where the supervisor will read it."""

@@ -46,10 +46,17 @@ class Host:
         """The program's absolute path."""
         return shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", ""), _SYSTEM_DIRECTORIES)))
 
-    def run(self, argv: Sequence[str]) -> tuple[int, str]:
-        """Run a command; its exit status and what it wrote on standard error."""
-        done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
-        return done.returncode, done.stderr.strip()
+    def output(self, argv: Sequence[str]) -> tuple[int, str]:
+        """Run a command to its end; its exit status and everything it wrote."""
+        done = subprocess.run(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
+        )
+        return done.returncode, done.stdout.strip()
+
+    def free_disk(self, directory: Path) -> int:
+        """Bytes free for new files under the first existing parent of a directory."""
+        existing = next(path for path in (directory, *directory.parents) if path.exists())
+        return shutil.disk_usage(existing).free
 
     def read(self, path: str) -> str | None:
         """The content of a file under /proc, None when there is none."""
@@ -101,7 +108,7 @@ def _check_memory(host: Host) -> None:
 def _check_namespaces(host: Host, tools: Tools) -> None:
     """Make the namespaces once and set up the network in them, as the supervisor will."""
     script = " && ".join(" ".join(command) for command in setup_commands(tools.ip))
-    status, message = host.run((*unshare_command(tools.unshare), "/bin/sh", "-c", script))
+    status, message = host.output((*unshare_command(tools.unshare), "/bin/sh", "-c", script))
     if status == 0:
         return
     raise MissingPrerequisiteError(

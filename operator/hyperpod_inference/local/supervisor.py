@@ -91,13 +91,19 @@ class Supervisor:
         self._mark_ready(component.name)
 
     async def _bring_up_agent(self, api: LocalApi) -> None:
-        if importlib.util.find_spec("hyperpod_inference.local.agent.__main__") is None:
-            absent = replace(self._run.component(AGENT), state="absent", detail="not in this installation")
+        if (reason := self._no_agent()) is not None:
+            absent = replace(self._run.component(AGENT), state="absent", detail=reason)
             self._publish(self._run.with_component(absent))
             return
         self._spawn(node_agent(self._plan, self._state))
         await until(lambda: bootstrap.nodes_ready(api), _PATIENCE, lambda: self._check_alive(AGENT))
         self._mark_ready(AGENT)
+
+    def _no_agent(self) -> str | None:
+        if not self._plan.node_agent:
+            return "not wanted: a control plane only"
+        known = importlib.util.find_spec("hyperpod_inference.local.agent.__main__")
+        return None if known else "not in this installation"
 
     async def _open_doors(self, stack: AsyncExitStack, api: LocalApi) -> None:
         server = await relay.serve(socket.socket(fileno=plan.API_LISTENER), API_ADDRESS, API_PORT)
