@@ -1,0 +1,27 @@
+"""The shipped example renders to exactly what is kept in golden/llm-fallback.yaml.
+
+After a wanted change, write it anew and read the difference: HYPERPOD_UPDATE_GOLDEN=1 pytest tests/operator/render
+"""
+
+import os
+from pathlib import Path
+
+import yaml
+
+from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.render import render
+
+GOLDEN = Path(__file__).parent / "golden" / "llm-fallback.yaml"
+
+
+def test_the_example_renders_to_the_kept_manifests(example: InferenceEndpointConfig) -> None:
+    text = yaml.safe_dump_all(render(example, OperatorSettings()).manifests, sort_keys=False, width=110)
+    if os.environ.get("HYPERPOD_UPDATE_GOLDEN") == "1":
+        GOLDEN.write_text(text, encoding="utf-8")
+    assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_the_example_asks_for_parts_that_are_named_as_not_built(example: InferenceEndpointConfig) -> None:
+    told = {each.part.value for each in render(example, OperatorSettings()).not_built}
+    assert told == {"LoadBalancerReady", "TLSReady", "AutoscalingReady", "MetricsReady"}

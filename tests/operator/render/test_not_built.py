@@ -1,0 +1,83 @@
+"""What a spec asks for beyond what is built is said; what it merely mentions is not."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hyperpod_inference.render import Part, Rendered
+
+Renders = Callable[..., Rendered]
+FILLED_BY_CLIENT = {
+    "minReplicaCount": 1,
+    "maxReplicaCount": 5,
+    "cloudWatchTrigger": {"metricStat": "Average", "metricType": "Average", "dimensions": []},
+}
+CLOUDWATCH = {"metricName": "Invocations", "namespace": "AWS/SageMaker", "targetValue": 10}
+
+
+def _parts(rendered: Rendered) -> list[Part]:
+    return [each.part for each in rendered.not_built if each.part is not Part.LOAD_BALANCER]
+
+
+def test_every_endpoint_is_told_that_there_is_no_load_balancer_and_where_to_call_instead(
+    rendered: Renders,
+) -> None:
+    told = [each for each in rendered().not_built if each.part is Part.LOAD_BALANCER]
+    assert "http://chat.team-a.svc:80" in told[0].message
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"autoScalingSpec": FILLED_BY_CLIENT},
+        {"autoScalingSpec": {"minReplicaCount": 1}},
+        {"tlsConfig": {}},
+        {"endpointName": ""},
+        {"metrics": {"enabled": False}},
+        {"intelligentRoutingSpec": {"enabled": False, "routingStrategy": "prefixaware"}},
+        {"kvCacheSpec": {"enableL1Cache": False}},
+        {"dataCapture": {"modelPod": {"enabled": False}}},
+        {"worker": {"environmentVariables": [], "resources": {"limits": {"nvidia.com/gpu": "0"}}}},
+        {"modelCacheConfig": {"weightsCache": {"enabled": False}}},
+        {"inferenceGateway": {"enabled": False}},
+    ],
+    ids=lambda spec: next(iter(spec)),
+)
+def test_what_clients_send_by_themselves_asks_for_nothing(rendered: Renders, spec: dict[str, Any]) -> None:
+    assert _parts(rendered(**spec)) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "part", "field"),
+    [
+        ({"tlsConfig": {"tlsCertificateOutputS3Uri": "s3://b/k"}}, Part.TLS, "spec.tlsConfig"),
+        ({"autoScalingSpec": {"cloudWatchTrigger": CLOUDWATCH}}, Part.AUTOSCALING, "spec.autoScalingSpec"),
+        (
+            {"autoScalingSpec": {"cloudWatchTriggerList": [CLOUDWATCH]}},
+            Part.AUTOSCALING,
+            "spec.autoScalingSpec",
+        ),
+        ({"endpointName": "chat"}, Part.ENDPOINT_REGISTRATION, "spec.endpointName"),
+        ({"dnsConfig": {"hostedZoneId": "Z123"}}, Part.DNS, "spec.dnsConfig"),
+        ({"intelligentRoutingSpec": {"enabled": True}}, Part.ROUTER, "spec.intelligentRoutingSpec"),
+        ({"kvCacheSpec": {}}, Part.KV_CACHE, "spec.kvCacheSpec"),
+        ({"metrics": {}}, Part.METRICS, "spec.metrics"),
+        (
+            {"worker": {"requestLimits": {"maxConcurrentRequests": 4}}},
+            Part.REQUEST_LIMITS,
+            "spec.worker.requestLimits",
+        ),
+        ({"dataCapture": {"modelPod": {"enabled": True}}}, Part.DATA_CAPTURE, "spec.dataCapture"),
+        ({"pdSpec": {"prefillSpec": {}, "decodingSpec": {}}}, Part.DISAGGREGATION, "spec.pdSpec"),
+        ({"modelCacheConfig": {"imageCache": {"enabled": True}}}, Part.MODEL_CACHE, "spec.modelCacheConfig"),
+        ({"inferenceGateway": {"enabled": True}}, Part.GATEWAY, "spec.inferenceGateway"),
+    ],
+    ids=lambda value: value.name if isinstance(value, Part) else "",
+)
+def test_what_is_asked_for_and_not_built_is_named_with_its_field(
+    rendered: Renders, spec: dict[str, Any], part: Part, field: str
+) -> None:
+    (told,) = [each for each in rendered(**spec).not_built if each.part is part]
+    assert told.field == field
+    assert told.message.endswith(".")
