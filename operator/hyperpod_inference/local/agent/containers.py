@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from hyperpod_inference.local.agent.backoff import Backoff
@@ -117,3 +117,42 @@ def is_sidecar(spec: Body) -> bool:
 def all_specs(pod: Body) -> list[Body]:
     """Init containers, then containers."""
     return [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
+
+
+_LOST = "the node agent was restarted and the container's process ended with it"
+
+
+def restored(pod: Body, spec: Body, now: datetime) -> Container:
+    """The container as the pod's status remembers it; no process outlives the agent that started it."""
+    status = pod.get("status") or {}
+    entries = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    known = next((each for each in entries if each["name"] == spec["name"]), None)
+    if known is None:
+        return Container(spec["name"])
+    state, last = known.get("state") or {}, _terminated((known.get("lastState") or {}).get("terminated"))
+    base = Container(spec["name"], last=last, restarts=known.get("restartCount", 0))
+    if "terminated" in state:
+        return replace(base, state=_terminated(state["terminated"]) or Waiting())
+    if "running" in state:
+        started = _moment(state["running"].get("startedAt")) or now
+        identity = known.get("containerID", "")
+        return replace(base, state=Terminated(137, "ContainerStatusUnknown", _LOST, started, now, identity))
+    return base
+
+
+def _terminated(raw: Body | None) -> Terminated | None:
+    if not raw:
+        return None
+    finished = _moment(raw.get("finishedAt")) or datetime.fromtimestamp(0, UTC)
+    return Terminated(
+        raw["exitCode"],
+        raw.get("reason", ""),
+        raw.get("message", ""),
+        _moment(raw.get("startedAt")) or finished,
+        finished,
+        raw.get("containerID", ""),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self, cast
@@ -19,6 +19,8 @@ import hyperpod_inference
 from hyperpod_inference.local.rootfs import Mount
 
 SOURCE_ROOT = Path(hyperpod_inference.__file__).resolve().parent.parent
+POD_IP_VARIABLE = "HYPERPOD_LOCAL_POD_IP"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STREAMS = {1: "stdout", 2: "stderr"}
 
 
@@ -144,6 +146,13 @@ async def run_in(pid: int, argv: list[str], env: Mapping[str, str], timeout: flo
     return code, output.decode(errors="replace").strip()
 
 
-def describe(launch: Launch) -> dict[str, Any]:
-    """What was run, without the values of its variables, for the agent's own log."""
-    return {"argv": launch.argv, "cwd": launch.cwd, "env": sorted(launch.env)}
+def base_environment(argv: Sequence[str], hostname: str, pod_ip: str) -> dict[str, str]:
+    """What every container gets before its own variables; nothing of the host's environment leaks in.
+
+    HYPERPOD_LOCAL_POD_IP is the address to listen on: all pods share one network namespace.
+    """
+    result = {"PATH": _PATH, "HOME": "/tmp", "HOSTNAME": hostname, POD_IP_VARIABLE: pod_ip}  # noqa: S108
+    result |= {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    if argv and argv[0] == sys.executable:
+        result["PYTHONPATH"] = str(SOURCE_ROOT)
+    return result

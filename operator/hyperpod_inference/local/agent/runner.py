@@ -1,0 +1,296 @@
+"""One container of a pod: starts its program, watches it with probes, stops it with grace.
+
+Keeps a `containers.Container` value up to date and calls `changed` after every change; when to start and stop
+is the worker's decision (`lifecycle`).
+"""
+
+import asyncio
+import contextlib
+import signal
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hyperpod_inference.local import images
+from hyperpod_inference.local.agent import environment, prober, volumes
+from hyperpod_inference.local.agent.containers import Container, Running, Terminated, Waiting, is_sidecar
+from hyperpod_inference.local.agent.context import Context
+from hyperpod_inference.local.agent.environment import ConfigError, Sources
+from hyperpod_inference.local.agent.logs import Log
+from hyperpod_inference.local.agent.probes import Kind, Probe
+from hyperpod_inference.local.agent.process import Launch, Process, StartError, base_environment
+from hyperpod_inference.local.agent.storage import Backing
+from hyperpod_inference.local.rootfs import Mount
+
+Body = Mapping[str, Any]
+
+_KEPT_LOGS = 2  # this run's and the one before, as `kubectl logs --previous` asks
+_MESSAGE_LIMIT = 4096
+
+
+class Runner:
+    """Runs one container of one pod over its restarts."""
+
+    def __init__(
+        self, context: Context, pod: Body, spec: Body, container: Container, changed: Callable[[], None]
+    ) -> None:
+        self._context, self.pod, self.spec = context, pod, spec
+        self.container = container
+        self._changed = changed
+        self._process: Process | None = None
+        self._follower: asyncio.Task[None] | None = None
+        self._probes: list[asyncio.Task[None]] = []
+        self._target: prober.Target | None = None
+        self._stopping: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
+        self.logs: list[Log] = []
+
+    # --- starting ----------------------------------------------------------------------------------------
+
+    async def start(self, sources: Sources, backings: Mapping[str, Backing]) -> None:
+        """Start the program; on failure the container's state says what is wrong and until when it waits."""
+        try:
+            image = images.find(self.spec["image"])
+        except images.UnknownImage as error:
+            self._pull_failed(str(error))
+            return
+        if not self.container.ever_ran:
+            self._event("Normal", "Pulled", f'Container image "{self.spec["image"]}" already present on machine')
+        try:
+            launch = await self._launch(image, sources, backings)
+        except ConfigError as error:
+            self._config_failed(str(error))
+            return
+        await self._execute(launch, sources)
+
+    async def _launch(
+        self, image: images.Image, sources: Sources, backings: Mapping[str, Backing]
+    ) -> Launch:
+        objects = await volumes.fetch(self._context.client, self.pod, environment.needs(self.spec))
+        known = Sources(
+            sources.pod_ip, sources.host_ip, objects, sources.services, sources.allocatable
+        )
+        variables = environment.resolve(self.pod, self.spec, known)
+        command, arguments = environment.command(self.spec, variables)
+        argv = image.argv(command, arguments)
+        hostname = self.pod["spec"].get("hostname") or self.pod["metadata"]["name"]
+        message_path = self.spec.get("terminationMessagePath") or "/dev/termination-log"
+        return Launch(
+            argv=argv,
+            env=base_environment(argv, hostname, sources.pod_ip) | variables,
+            cwd=self.spec.get("workingDir") or "/",
+            hostname=hostname[:63],
+            stage=str(self._stage()),
+            mounts=(
+                *volumes.mounts(self.spec, backings, variables),
+                Mount(str(self._message_file(fresh=True)), message_path),
+            ),
+        )
+
+    def _stage(self) -> Path:
+        stage = self._context.directory / "stage"
+        stage.mkdir(parents=True, exist_ok=True)
+        return stage
+
+    def _message_file(self, fresh: bool = False) -> Path:
+        path = self._context.pod_directory(self.pod["metadata"]["uid"]) / "messages" / self.container.name
+        if fresh:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"")
+        return path
+
+    async def _execute(self, launch: Launch, sources: Sources) -> None:
+        restarts = self.container.restarts + self.container.ever_ran
+        log = Log(self._context.log_directory(self.pod) / self.container.name / f"{restarts}.log")
+        self.logs = [log, *self.logs][:_KEPT_LOGS]
+        identity = f"hyperpod-local://{uuid.uuid4().hex}"
+        started = self._context.now()
+        last = self.container.ended
+        changes = {"last": last, "restarts": restarts, "container_id": identity}
+        try:
+            process = await Process.start(launch, log.write)
+        except StartError as error:
+            log.close()
+            ended = Terminated(128, "StartError", str(error), started, self._context.now(), identity)
+            self._event("Warning", "Failed", f"Error: {error}")
+            self._ended(ended, changes)
+            return
+        self._process = process
+        self._hurry.clear()
+        self._event("Normal", "Created", f"Created container: {self.container.name}")
+        self._event("Normal", "Started", f"Started container {self.container.name}")
+        self._target = prober.Target(sources.pod_ip, self.spec, process.pid, launch.env)
+        waits = bool(self.spec.get("startupProbe"))
+        ready = not waits and not self.spec.get("readinessProbe")
+        self._set(Running(started), **changes, started=not waits, ready=ready)
+        self._follower = asyncio.create_task(self._follow(process, log, started, identity))
+        self._begin_probes(Kind.STARTUP) if waits else self._begin_probes(Kind.READINESS, Kind.LIVENESS)
+        self._context.spawn(self._hook("postStart"))
+
+    def _pull_failed(self, message: str) -> None:
+        now = self._context.now()
+        pull = self.container.pull.after(now, now - now, self._context.settings.restarts)
+        if pull.failures == 1:  # show the reason for one back-off before repeating the look-up
+            pull = pull.after(now, now - now, self._context.settings.restarts)
+        self._event("Warning", "Failed", f'Failed to pull image "{self.spec["image"]}": {message}')
+        self._event("Warning", "Failed", "Error: ErrImagePull")
+        self._set(Waiting("ErrImagePull", message), pull=pull)
+
+    def _config_failed(self, message: str) -> None:
+        now = self._context.now()
+        again = self.container.pull.after(now, now - now, self._context.settings.restarts)
+        self._event("Warning", "Failed", f"Error: {message}")
+        self._set(Waiting("CreateContainerConfigError", message), pull=again)
+
+    def hold(self) -> None:
+        """Show that the container waits for its back-off."""
+        state, uid = self.container.state, self.pod["metadata"]["uid"]
+        metadata = self.pod["metadata"]
+        who = f"{metadata['name']}_{metadata['namespace']}({uid})"
+        if isinstance(state, Waiting) and state.reason == "ErrImagePull":
+            message = f'Back-off pulling image "{self.spec["image"]}": ErrImagePull: {state.message}'
+            self._event("Normal", "BackOff", f'Back-off pulling image "{self.spec["image"]}"')
+            self._set(Waiting("ImagePullBackOff", message))
+        elif isinstance(state, Terminated):
+            delay = self._context.settings.restarts.delay(self.container.crashes.failures)
+            who = f"container={self.container.name} pod={who}"
+            self._event("Warning", "BackOff", f"Back-off restarting failed {who}")
+            waiting = Waiting("CrashLoopBackOff", f"back-off {_span(delay)} restarting failed {who}")
+            self._set(waiting, last=state)
+
+    # --- running -----------------------------------------------------------------------------------------
+
+    async def _follow(self, process: Process, log: Log, started: datetime, identity: str) -> None:
+        code = await process.ended
+        log.close()
+        await self._end_probes()
+        reason = "Completed" if code == 0 else "Error"
+        message = self._message(code, log)
+        self._process = None
+        self._ended(Terminated(code, reason, message, started, self._context.now(), identity), {})
+
+    def _message(self, code: int, log: Log) -> str:
+        try:
+            written = self._message_file().read_bytes()[:_MESSAGE_LIMIT].decode(errors="replace")
+        except OSError:
+            written = ""
+        return written or (log.last_lines if code else "")
+
+    def _ended(self, ended: Terminated, changes: Mapping[str, Any]) -> None:
+        policy = self._context.settings.restarts
+        crashes = self.container.crashes.after(ended.finished, ended.finished - ended.started, policy)
+        self._set(ended, **{**changes, "crashes": crashes})
+
+    def _begin_probes(self, *kinds: Kind) -> None:
+        for kind in kinds:
+            probe = Probe.of(self.spec, kind)
+            if probe is not None and self._target is not None:
+                floor = self._context.settings.probe_timeout_floor
+                work = prober.watch(self._context.http, probe, self._target, floor, self._probed)
+                self._probes.append(asyncio.create_task(work))
+
+    async def _end_probes(self) -> None:
+        tasks, self._probes = self._probes, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _probed(self, probe: Probe, verdict: bool | None, result: prober.Result) -> None:
+        if not self.container.running or self._stopping:
+            return
+        if not result.success:
+            self._event("Warning", "Unhealthy", f"{probe.kind.capitalize()} probe failed: {result.message}")
+        if probe.kind is Kind.READINESS:
+            if verdict is not None and verdict != self.container.ready:
+                self._set(self.container.state, ready=verdict, started=True)
+        elif verdict is False:
+            self._event(
+                "Normal",
+                "Killing",
+                f"Container {self.container.name} failed {probe.kind} probe, will be restarted",
+            )
+            self.stop(probe.grace if probe.grace is not None else self._grace())
+        elif probe.kind is Kind.STARTUP and verdict:
+            self._passed_startup()
+
+    def _passed_startup(self) -> None:
+        if self.container.started:
+            return
+        startup, self._probes = self._probes, []
+        self._set(self.container.state, started=True, ready=not self.spec.get("readinessProbe"))
+        self._begin_probes(Kind.READINESS, Kind.LIVENESS)
+        for task in startup:  # the caller's own task among them: it ends at its next sleep
+            task.cancel()
+
+    # --- stopping ----------------------------------------------------------------------------------------
+
+    def _grace(self) -> float:
+        return float(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
+
+    def stop(self, grace: float | None = None) -> "asyncio.Task[None] | None":
+        """Begin to stop the program, once; returns the task that ends when it has ended."""
+        if self._process is None:
+            return None
+        if self._stopping is None:
+            seconds = self._grace() if grace is None else grace
+            self._stopping = asyncio.create_task(self._stop(self._process, seconds))
+        return self._stopping
+
+    def hurry(self) -> None:
+        """Kill now what is being stopped."""
+        self._hurry.set()
+
+    async def _stop(self, process: Process, grace: float) -> None:
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    await self._hook("preStop")
+                    process.send(signal.SIGTERM)
+                    await self._ended_or_hurried(process)
+            process.send(signal.SIGKILL)
+            await asyncio.shield(process.ended)
+            if self._follower is not None:
+                await asyncio.shield(self._follower)
+        finally:
+            self._stopping = None
+            self._changed()
+
+    async def _ended_or_hurried(self, process: Process) -> None:
+        hurried = asyncio.create_task(self._hurry.wait())
+        try:
+            await asyncio.wait({process.ended, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hurried.cancel()
+
+    async def _hook(self, name: str) -> None:
+        action = (self.spec.get("lifecycle") or {}).get(name)
+        if not action or self._target is None:
+            return
+        if "sleep" in action:
+            await asyncio.sleep(action["sleep"]["seconds"])
+            return
+        result = await prober.check(self._context.http, action, self._target, max(self._grace(), 1))
+        if not result.success:
+            reason = "FailedPreStopHook" if name == "preStop" else "FailedPostStartHook"
+            self._event("Warning", reason, f"{name} hook failed: {result.message}")
+
+    # --- telling -----------------------------------------------------------------------------------------
+
+    def _set(self, state: Waiting | Running | Terminated, **changes: Any) -> None:
+        self.container = self.container.now(state, **changes)
+        self._changed()
+
+    def _event(self, kind: Any, reason: str, message: str) -> None:
+        self._context.event(self.pod, kind, reason, message)
+
+    @property
+    def sidecar(self) -> bool:
+        """Whether it runs beside the main containers."""
+        return is_sidecar(self.spec)
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds, 1), 60)
+    return f"{minutes:g}m{rest:g}s" if minutes else f"{rest:g}s"
