@@ -168,7 +168,7 @@ def from_kubeconfig(kubeconfig: Path | str, context: str | None = None) -> Clust
             filename=str(kubeconfig), active_context=context, persist_config=False
         )
         loader.load_and_set(settings)
-        namespace = loader.current_context["context"].safe_get("namespace") or "default"
+        namespace = loader.current_context["context"].get("namespace") or "default"
     except (
         Exception
     ) as error:  # the package raises many types, ConfigException, KeyError and YAMLError among them
