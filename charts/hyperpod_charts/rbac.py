@@ -21,9 +21,9 @@ from hyperpod_inference.api.settings import OperatorSettings
 RBAC_GROUP = "rbac.authorization.k8s.io"
 
 CORE = ""
-WATCH = ("get", "list", "watch")
+FOLLOW = ("list", "watch")
 # Server-side apply needs `create` as well as `patch`: the object may not exist yet.
-OWN = (*WATCH, "create", "patch", "delete")
+OWN = (*FOLLOW, "create", "patch", "delete")
 
 
 @dataclass(frozen=True)
@@ -49,25 +49,37 @@ class Permission:
         return {**rule, "resourceNames": list(self.only)} if self.only else rule
 
 
+ENDPOINT = "inferenceendpointconfigs"
+KINDS = (ENDPOINT, "jumpstartmodels", "sagemakerendpointregistrations", "inferencegatewayconfigs")
+
 CLUSTER: tuple[Permission, ...] = (
+    Permission(names.GROUP, KINDS, FOLLOW, "follow what users ask for"),
+    Permission(names.GROUP, (ENDPOINT,), ("patch",), "set and clear the finalizer"),
     Permission(
         names.GROUP,
-        ("inferenceendpointconfigs",),
-        (*WATCH, "patch"),
-        "follow the endpoints; set and clear the finalizer",
+        tuple(f"{kind}/status" for kind in KINDS),
+        ("patch",),
+        "report state and conditions, also of the kinds that are not reconciled yet",
     ),
-    Permission(names.GROUP, ("inferenceendpointconfigs/status",), ("patch",), "write conditions and state"),
     Permission(
         names.GROUP,
-        ("inferenceendpointconfigs/finalizers",),
+        (f"{ENDPOINT}/finalizers",),
         ("update",),
-        "name an endpoint as a blocking owner where OwnerReferencesPermissionEnforcement is on",
+        "name an endpoint as blocking owner where OwnerReferencesPermissionEnforcement is on",
     ),
     Permission("apps", ("deployments",), OWN, "the model servers"),
+    Permission("apps", ("deployments",), ("get",), "hand the replicas over to a scaler without a gap"),
     Permission(CORE, ("services",), OWN, "the address of each endpoint"),
     Permission(CORE, ("persistentvolumes", "persistentvolumeclaims"), OWN, "model files on S3 and FSx"),
-    Permission(CORE, ("pods", "nodes"), WATCH, "say why a replica does not run, and on which type one runs"),
-    Permission(CORE, ("events",), ("create", "patch"), "tell the user what happened"),
+    Permission(CORE, ("pods",), FOLLOW, "say why a replica does not run"),
+    Permission(CORE, ("nodes",), FOLLOW, "say on which instance type a replica runs"),
+    Permission(
+        CORE,
+        ("events",),
+        (*FOLLOW, "get", "create", "patch"),
+        "read warnings about model pods; tell the user what happened, and how often",
+    ),
+    Permission("autoscaling", ("horizontalpodautoscalers",), FOLLOW, "leave the replicas to their scaler"),
 )
 
 OPERATOR_NAMESPACE: tuple[Permission, ...] = (

@@ -1,4 +1,4 @@
-"""The role table: nothing missing, nothing too much, no wildcard."""
+"""The role table: no wildcard, nothing twice, nothing out of bounds. test_rbac_is_needed.py: nothing idle."""
 
 from __future__ import annotations
 

@@ -1,0 +1,22 @@
+"""The CustomResourceDefinitions, as the `api` models describe them.
+
+Nothing is written here by hand: a new field of a model is a new field of the CRD. Each definition stays well
+below the 262,144 bytes that client-side `kubectl apply` can record; `kubectl apply --server-side` has no such
+limit.
+"""
+
+from __future__ import annotations
+
+from cdk8s import Chart
+
+from constructs import Construct
+from hyperpod_charts.manifest import add_all
+from hyperpod_inference.api.crd import crds
+
+
+class CrdChart(Chart):
+    """Every custom resource of the group; to be Established before any of its objects is applied."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        add_all(self, crds())

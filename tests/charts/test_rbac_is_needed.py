@@ -1,0 +1,91 @@
+"""The role table against the operator's code: all that the code asks for is allowed, and nothing else is.
+
+What the operator asks for is read from three places: the reflectors of its composition root (list, watch),
+the kinds that an endpoint may own (server-side apply, prune), and the calls on its client in the source.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
+from unittest.mock import Mock
+
+import hyperpod_inference.controllers
+from hyperpod_charts.rbac import CLUSTER, OPERATOR_NAMESPACE, Permission
+from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.controllers.caches import CHILD_KINDS
+from hyperpod_inference.controllers.kinds import CUSTOM, ENDPOINTS
+from hyperpod_inference.controllers.manager import Operator
+from hyperpod_inference.kube import apply, events, lease
+from hyperpod_inference.kube.metrics import Metrics
+from hyperpod_inference.kube.resources import EVENTS, LEASES, Resource
+
+Cell = tuple[str, str, str]
+"""API group, resource with its subresource, verb."""
+
+VERB_OF_CALL = {
+    "get": "get",
+    "list": "list",
+    "create": "create",
+    "replace": "update",
+    "patch": "patch",
+    "delete": "delete",
+}
+
+
+def cell(resource: Resource, verb: str, subresource: str = "") -> Cell:
+    return resource.group, resource.plural + subresource, verb
+
+
+def allowed(table: tuple[Permission, ...]) -> set[Cell]:
+    return {(row.group, resource, verb) for row in table for resource in row.resources for verb in row.verbs}
+
+
+def operator_modules() -> Iterator[ModuleType]:
+    """Yields the modules that talk to the API server on the operator's behalf."""
+    package = hyperpod_inference.controllers
+    for found in pkgutil.iter_modules(package.__path__):
+        yield importlib.import_module(f"{package.__name__}.{found.name}")
+    yield from (apply, events, lease)
+
+
+def called(module: ModuleType) -> Iterator[Cell]:
+    """Yields what a module's calls such as `self._client.get(LEASES, ...)` ask for.
+
+    Calls whose resource is a variable are left out: they go through the kinds an endpoint may own.
+    """
+    assert module.__file__
+    with open(module.__file__, encoding="utf-8") as source:  # noqa: PTH123 - a module's file is a plain string
+        tree = ast.parse(source.read())
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+            continue
+        verb, on = VERB_OF_CALL.get(node.func.attr), ast.unparse(node.func.value)
+        resource = getattr(module, ast.unparse(node.args[0]), None)
+        if verb and on.endswith("client") and isinstance(resource, Resource):
+            yield cell(resource, verb)
+
+
+def test_what_the_cluster_role_allows_is_what_the_operator_asks_for() -> None:
+    operator = Operator(Mock(), OperatorSettings(), Metrics())
+    followed = {each.resource for each in (*operator.essential, *operator.helpful)}
+    asked = {cell(resource, verb) for resource in followed for verb in ("list", "watch")}
+    asked |= {cell(kind, verb) for kind in CHILD_KINDS for verb in ("list", "create", "patch", "delete")}
+    asked |= {cell(kind, "patch", "/status") for kind in CUSTOM.values()}
+    asked |= {found for module in operator_modules() for found in called(module) if found[1] != LEASES.plural}
+    asked |= {
+        cell(EVENTS, "create"),  # sent as a plain request, with a timeout of its own
+        cell(ENDPOINTS, "update", "/finalizers"),  # asked by admission: owners that block deletion
+    }
+    assert allowed(CLUSTER) == asked
+
+
+def test_what_the_role_in_the_operators_namespace_allows_is_what_the_lease_needs() -> None:
+    assert allowed(OPERATOR_NAMESPACE) == set(called(lease))
+
+
+def test_the_calls_in_the_source_are_really_found() -> None:
+    assert set(called(lease)) == {cell(LEASES, verb) for verb in ("get", "create", "update")}
