@@ -87,10 +87,8 @@ class LocalNode:
         return {
             "capacity": self.capacity(),
             "allocatable": self.allocatable(),
-            "addresses": [
-                {"type": "InternalIP", "address": self.address},
-                {"type": "Hostname", "address": self.name},
-            ],
+            # No Hostname: nothing resolves it, and the API server would prefer it for logs.
+            "addresses": [{"type": "InternalIP", "address": self.address}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}},
             "conditions": [_condition(*each, now, since) for each in _CONDITIONS],
             "nodeInfo": {

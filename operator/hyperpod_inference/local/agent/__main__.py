@@ -7,9 +7,13 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -18,10 +22,11 @@ from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.store import Store
 from hyperpod_inference.local import nodes
-from hyperpod_inference.local.agent import heartbeat
+from hyperpod_inference.local.agent import heartbeat, kubelet_api
 from hyperpod_inference.local.agent.backoff import Policy
 from hyperpod_inference.local.agent.context import Context, Settings
 from hyperpod_inference.local.agent.manager import Manager
+from hyperpod_inference.local.agent.serviceproxy import ServiceProxy
 
 logger = logging.getLogger(__name__)
 
@@ -71,18 +76,35 @@ async def _run(kubeconfig: Path, state: Path, table: list[nodes.LocalNode], sett
             recorder=EventRecorder(client, "kubelet"),
             settings=settings,
         )
-        for node in table:
-            await heartbeat.register(client, node, context.now)
-        manager = Manager(context)
-        work = [
-            asyncio.create_task(heartbeat.keep_alive(client, table, context.now)),
-            asyncio.create_task(manager.run()),
-        ]
-        logger.info("%d nodes registered", len(table))
-        await stop.wait()
-        for task in work:
-            task.cancel()
-        await asyncio.gather(*work, return_exceptions=True)
+        manager, proxy = Manager(context), ServiceProxy(client, services)
+        async with AsyncExitStack() as stack:
+            await kubelet_api.serve(stack, manager, table, context.state / "pki")
+            _start(stack, context.write_events())
+            _start(stack, proxy.run())
+            await proxy.synced()
+            for node in table:
+                await heartbeat.register(client, node, context.now)
+            _start(stack, heartbeat.keep_alive(client, table, context.now))
+            _start(stack, manager.run())
+            logger.info("%d nodes registered", len(table))
+            await stop.wait()
+
+
+def _start(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Run it until the stack is closed; an agent that lost a part of itself ends, its supervisor restarts it."""
+
+    def done(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            logger.critical("a part of the node agent failed", exc_info=task.exception())
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(done)
+    stack.push_async_callback(end)
 
 
 if __name__ == "__main__":

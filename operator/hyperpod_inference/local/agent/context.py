@@ -19,6 +19,8 @@ from hyperpod_inference.local.agent.backoff import Policy
 from hyperpod_inference.local.nodes import LocalNode
 
 Body = Mapping[str, Any]
+Event = tuple[Body, Literal["Normal", "Warning"], str, str]
+"""About what, of which type, reason, message."""
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +99,7 @@ class Context:
     settings: Settings = field(default_factory=Settings)
     addresses: PodAddresses = field(default_factory=PodAddresses)
     now: Callable[[], datetime] = utc_now
+    _events: "asyncio.Queue[Event]" = field(default_factory=asyncio.Queue)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -118,8 +121,14 @@ class Context:
         shutil.rmtree(self.log_directory(pod), ignore_errors=True)
 
     def event(self, about: Body, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
-        """Write an Event without waiting for it."""
-        self.spawn(self.recorder.record(about, kind, reason, message))
+        """Have an Event written, after those before it, without waiting for it."""
+        self._events.put_nowait((about, kind, reason, message))
+
+    async def write_events(self) -> None:
+        """Write Events in order until cancelled."""
+        while True:
+            about, kind, reason, message = await self._events.get()
+            await self.recorder.record(about, kind, reason, message)
 
     def spawn(self, work: Any) -> None:
         """Run a coroutine on the side; its failure is logged."""

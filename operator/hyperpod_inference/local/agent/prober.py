@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import os
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ async def check(http: aiohttp.ClientSession, action: Body, target: Target, secon
             return await _exec(action["exec"], target, seconds)
     except TimeoutError:
         return Result(False, f"no answer within {seconds:g} s")
+    except aiohttp.ClientConnectorError as error:
+        return Result(False, f"dial tcp {error.host}:{error.port}: {os.strerror(error.os_error.errno or 0)}")
     except (aiohttp.ClientError, OSError, ValueError, process.StartError) as error:
         return Result(False, str(error) or type(error).__name__)
     known = "httpGet, tcpSocket, exec"
@@ -66,8 +69,9 @@ async def _http(http: aiohttp.ClientSession, action: Body, target: Target, secon
     headers = {each["name"]: each["value"] for each in action.get("httpHeaders") or ()}
     headers.setdefault("User-Agent", "kube-probe/1.34")
     timeout = aiohttp.ClientTimeout(total=seconds)
+    verify = _NO_VERIFY if scheme == "https" else True
     async with http.get(
-        url, headers=headers, timeout=timeout, ssl=_NO_VERIFY, allow_redirects=False
+        url, headers=headers, timeout=timeout, ssl=verify, allow_redirects=False
     ) as response:
         if 200 <= response.status < 400:
             return Result(True)

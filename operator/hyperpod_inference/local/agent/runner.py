@@ -285,6 +285,17 @@ class Runner:
     def _event(self, kind: Any, reason: str, message: str) -> None:
         self._context.event(self.pod, kind, reason, message)
 
+    def log(self, previous: bool = False) -> Log | None:
+        """The log of this run, or of the one before; None if there was none.
+
+        A container that waits for its restart has no run now: its newest log is the last run's, as on a node.
+        """
+        number = 1 if previous and not self._waits_for_restart() else 0
+        return self.logs[number] if len(self.logs) > number else None
+
+    def _waits_for_restart(self) -> bool:
+        return isinstance(self.container.state, Waiting) and self.container.ever_ran
+
     @property
     def sidecar(self) -> bool:
         """Whether it runs beside the main containers."""
