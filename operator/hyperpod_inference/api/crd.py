@@ -19,6 +19,7 @@ from pydantic_core import core_schema
 from hyperpod_inference.api import names
 from hyperpod_inference.api.base import Rule, Value
 from hyperpod_inference.api.kinds import KINDS, Column, Kind
+from hyperpod_inference.api.meta import ObjectMeta
 from hyperpod_inference.api.versions import REQUIRED_MARK, SINCE
 
 _RULES = "x-kubernetes-validations"
@@ -27,6 +28,14 @@ _RULES = "x-kubernetes-validations"
 def crds() -> list[dict[str, Any]]:
     """The definitions of all kinds, ready to apply."""
     return [_definition(kind) for kind in KINDS]
+
+
+@cache
+def resource_schema(kind: Kind) -> Mapping[str, Any]:
+    """What a manifest of the newest version may hold, metadata included; explains what is wrong with one."""
+    schema: dict[str, Any] = _finish(_object_schema(kind), newest=True)
+    metadata = _finish(_block_schema(ObjectMeta), newest=True)
+    return schema | {"properties": schema["properties"] | {"metadata": metadata}}
 
 
 def _definition(kind: Kind) -> dict[str, Any]:
@@ -92,6 +101,7 @@ def _object_schema(kind: Kind) -> dict[str, Any]:
         "type": "object",
         "description": inspect.getdoc(kind.model) or "",
         "required": ["spec"],
+        _RULES: _rules(kind.model),
         "properties": {
             "apiVersion": {"type": "string", "description": "Version of this schema."},
             "kind": {"type": "string", "description": "Kind of the object."},
@@ -145,8 +155,12 @@ class _StructuralSchema(GenerateJsonSchema):
             text = _descriptions(model).get(name)
             if text is not None:
                 body["properties"][field.alias or name]["description"] = text
-        body[_RULES] = [_rule(each) for each in model.rules if each.cel is not None]
+        body[_RULES] = _rules(model)
         return body
+
+
+def _rules(model: type[Value]) -> list[dict[str, Any]]:
+    return [_rule(each) for each in model.rules if each.cel is not None]
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

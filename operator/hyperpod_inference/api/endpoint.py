@@ -25,7 +25,7 @@ from hyperpod_inference.api.disaggregation import PDSpec
 from hyperpod_inference.api.kubernetes.common import EnvVar, KeySelector, NodeAffinity, ResourceRequirements
 from hyperpod_inference.api.kubernetes.containers import Container, Probe
 from hyperpod_inference.api.kubernetes.volumes import Volume
-from hyperpod_inference.api.meta import Resource
+from hyperpod_inference.api.meta import NAME_FITS_LABEL, Resource
 from hyperpod_inference.api.rules import ENDPOINT_RULES
 from hyperpod_inference.api.versions import SINCE_V1
 
@@ -233,3 +233,5 @@ class InferenceEndpointConfig(Resource):
 
     spec: EndpointSpec
     """What to serve, on what, and how."""
+
+    rules = (NAME_FITS_LABEL,)

@@ -22,7 +22,7 @@ from hyperpod_inference.api.blocks import (
 )
 from hyperpod_inference.api.datacapture import DataCapture
 from hyperpod_inference.api.kubernetes.common import ResourceRequirements
-from hyperpod_inference.api.meta import Resource
+from hyperpod_inference.api.meta import NAME_FITS_LABEL, Resource
 from hyperpod_inference.api.versions import REQUIRED, SINCE_V1
 
 HubName = Annotated[str, Field(max_length=63, pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
@@ -142,3 +142,5 @@ class JumpStartModel(Resource):
 
     spec: JumpStartSpec
     """Which model to serve, on what, and how."""
+
+    rules = (NAME_FITS_LABEL,)

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from hyperpod_inference.api.base import Int64, Items, Value
+from hyperpod_inference.api.base import Int64, Items, Rule, Value
 
 
 class ObjectMeta(Value):
@@ -25,6 +25,14 @@ class ObjectMeta(Value):
     owner_references: Items[dict[str, Any]] = ()
     managed_fields: Items[dict[str, Any]] = ()
     self_link: str | None = None
+
+
+NAME_FITS_LABEL = Rule(
+    cel="size(self.metadata.name) <= 63",
+    message="the name is longer than 63 characters, but it becomes a label of the pods: choose a shorter one",
+    field="metadata.name",
+    holds=lambda resource: len(resource.metadata.name) <= 63,
+)
 
 
 class Resource(Value):

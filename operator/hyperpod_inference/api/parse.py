@@ -1,60 +1,80 @@
-"""From a mapping (a manifest, an API object) to a typed resource, or to the list of everything wrong with it.
+"""From a mapping (a manifest, an API object) to a typed resource, or to everything that is wrong with it.
 
-`documents.py` adds file and line; the controllers use `tolerant=True`, because the API server has already
-pruned and validated what it hands out.
+`documents.py` adds file and line. The controllers use `tolerant=True`: the API server has pruned and
+validated what it hands out, but a stored object may be older than a rule.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from hyperpod_inference.api import names
+from hyperpod_inference.api import crd
+from hyperpod_inference.api.base import Rule, Value
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
-from hyperpod_inference.api.meta import Resource
+from hyperpod_inference.api.gateway import InferenceGatewayConfig
+from hyperpod_inference.api.jumpstart import JumpStartModel
+from hyperpod_inference.api.kinds import KINDS, Kind
+from hyperpod_inference.api.problems import InvalidResource, Problem, explain, nearest, path_of, shown
+from hyperpod_inference.api.registration import SageMakerEndpointRegistration
 
-MODELS: Mapping[tuple[str, str], type[Resource]] = {
-    (names.API_VERSION, names.KIND_ENDPOINT): InferenceEndpointConfig,
-}
+__all__ = ["AnyResource", "InvalidResource", "Problem", "check_change", "parse"]
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong. `path` is like spec.tags[0].name; `got` is None when something is missing."""
-
-    path: str
-    got: str | None
-    allowed: str
-    fix: str | None = None
-
-    def __str__(self) -> str:
-        where = f"{self.path}: " if self.path else ""
-        came = "missing, " if self.got is None else f"got {self.got}, "
-        return f"{where}{came}expected {self.allowed}" + (f" ({self.fix})" if self.fix else "")
+AnyResource = (
+    InferenceEndpointConfig | JumpStartModel | SageMakerEndpointRegistration | InferenceGatewayConfig
+)
+Location = tuple[str | int, ...]
 
 
-class InvalidResource(ValueError):  # noqa: N818 - callers read it as what it is
-    """A mapping that is not the resource it says it is; `problems` holds every finding, in document order."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("; ".join(map(str, problems)))
-        self.problems = problems
-
-
-def parse(body: Mapping[str, Any], *, tolerant: bool = False) -> Resource:
+def parse(body: Mapping[str, Any], *, tolerant: bool = False) -> AnyResource:
     """The typed resource in `body`.
 
     `tolerant` ignores unknown fields. Raises InvalidResource with every problem found.
     """
-    model = MODELS[(body["apiVersion"], body["kind"])]
+    kind = _kind_of(body)
+    resource: AnyResource = _validated(kind, body, tolerant)
+    broken = tuple(
+        Problem(path_of((*at, rule.field)), None, "", rule.message)
+        for at, block, rule in _rules_of(resource)
+        if rule.holds is not None and not rule.holds(block)
+    )
+    if broken:
+        raise InvalidResource(broken)
+    return resource
+
+
+def check_change(old: AnyResource, new: AnyResource) -> tuple[Problem, ...]:
+    """What an update from `old` to `new` may not change. Both must be valid and of one kind."""
+    return tuple(
+        Problem(f"spec.{rule.field}", None, "", rule.message)
+        for rule in new.spec.rules
+        if rule.holds_after is not None and not rule.holds_after(old.spec, new.spec)
+    )
+
+
+def _kind_of(body: Mapping[str, Any]) -> Kind:
+    wanted = body.get("kind")
+    kind = next((each for each in KINDS if each.kind == wanted), None)
+    if kind is None:
+        known = nearest(str(wanted), (each.kind for each in KINDS))
+        raise InvalidResource((Problem("kind", _given(wanted), "one of " + ", ".join(known)),))
+    version = body.get("apiVersion")
+    if version != kind.api_version:
+        raise InvalidResource((Problem("apiVersion", _given(version), kind.api_version),))
+    return kind
+
+
+def _given(value: Any) -> str | None:
+    return None if value is None else shown(value)
+
+
+def _validated(kind: Kind, body: Mapping[str, Any], tolerant: bool) -> Any:
     extra: Literal["ignore", "forbid"] = "ignore" if tolerant else "forbid"
     try:
-        return model.model_validate(without_nulls(body), extra=extra)
+        return kind.model.model_validate(without_nulls(body), extra=extra, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise InvalidResource(
-            tuple(Problem(".".join(map(str, e["loc"])), repr(e["input"]), e["msg"]) for e in error.errors())
-        ) from None
+        schema = crd.resource_schema(kind)
+        raise InvalidResource(tuple(explain(each, schema) for each in error.errors())) from None
 
 
 def without_nulls(value: Any) -> Any:
@@ -64,3 +84,16 @@ def without_nulls(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [without_nulls(each) for each in value]
     return value
+
+
+def _rules_of(value: Any, at: Location = ()) -> Iterator[tuple[Location, Value, Rule]]:
+    """Every rule below `value` with the block it is about and the block's place."""
+    if isinstance(value, tuple):
+        for index, each in enumerate(value):
+            yield from _rules_of(each, (*at, index))
+    if not isinstance(value, Value):
+        return
+    for rule in value.rules:
+        yield at, value, rule
+    for name, field in type(value).model_fields.items():
+        yield from _rules_of(getattr(value, name), (*at, field.alias or name))

@@ -95,7 +95,7 @@ GATEWAY_EXCLUDES_ROUTING = Rule(
 )
 
 REPLICAS_NOT_NEGATIVE = Rule(
-    cel="self.replicas >= 0",
+    cel=None,  # the scale subresource makes the API server check it by itself
     message="replicas is below 0: use 0 or more",
     field="replicas",
     holds=lambda spec: spec.replicas >= 0,
