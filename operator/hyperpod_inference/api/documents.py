@@ -13,18 +13,12 @@ from typing import Any
 import yaml
 
 from hyperpod_inference.api import yaml_lines
+from hyperpod_inference.api.errors import InputError
 from hyperpod_inference.api.parse import AnyResource, InvalidResource, Problem, parse
 from hyperpod_inference.api.problems import shown
 from hyperpod_inference.api.yaml_lines import Lines, Located
 
-
-class InputError(ValueError):
-    """What a person gave cannot be used. `lines` holds one line for each finding; the text is the first."""
-
-    def __init__(self, *lines: str) -> None:
-        self.lines = lines
-        more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-        super().__init__(lines[0] + more)
+__all__ = ["Document", "InputError", "load", "read"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ change. What AWS's own clients send by themselves must pass: empty lists and blo
 
 from typing import TYPE_CHECKING
 
-from hyperpod_inference.api import names
 from hyperpod_inference.api.base import Rule
 
 if TYPE_CHECKING:
@@ -140,12 +139,6 @@ ENDPOINT_RULES = (
             or not _volume_names(spec)
             or spec.worker.model_volume_mount.name in _volume_names(spec)
         ),
-    ),
-    Rule(
-        cel=None,
-        message=f"the volume name {names.PREFETCH_VOLUME} is the operator's own: rename the volume",
-        field="kubernetes.volumes",
-        holds=lambda spec: names.PREFETCH_VOLUME not in _volume_names(spec),
     ),
     REPLICAS_NOT_NEGATIVE,
     GATEWAY_EXCLUDES_ROUTING,

@@ -1,1 +1,1 @@
-
+"""The command line: `main` is the entry, every other module holds one command."""
