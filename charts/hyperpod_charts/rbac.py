@@ -22,8 +22,8 @@ RBAC_GROUP = "rbac.authorization.k8s.io"
 
 CORE = ""
 FOLLOW = ("list", "watch")
-# Server-side apply needs `create` as well as `patch`: the object may not exist yet.
-OWN = (*FOLLOW, "create", "patch", "delete")
+# `get`: nothing of somebody else's is overwritten. Server-side apply needs `create` as well as `patch`.
+OWN = (*FOLLOW, "get", "create", "patch", "delete")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,6 @@ CLUSTER: tuple[Permission, ...] = (
         "name an endpoint as blocking owner where OwnerReferencesPermissionEnforcement is on",
     ),
     Permission("apps", ("deployments",), OWN, "the model servers"),
-    Permission("apps", ("deployments",), ("get",), "hand the replicas over to a scaler without a gap"),
     Permission(CORE, ("services",), OWN, "the address of each endpoint"),
     Permission(CORE, ("persistentvolumes", "persistentvolumeclaims"), OWN, "model files on S3 and FSx"),
     Permission(CORE, ("pods",), FOLLOW, "say why a replica does not run"),

@@ -1,13 +1,14 @@
 """The role table against the operator's code: all that the code asks for is allowed, and nothing else is.
 
-What the operator asks for is read from three places: the reflectors of its composition root (list, watch),
-the kinds that an endpoint may own (server-side apply, prune), and the calls on its client in the source.
+What the operator asks for is read from two places: the reflectors of its composition root (list, watch), and
+the calls on its client in the source.
 """
 
 from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Iterator
 from types import ModuleType
@@ -26,13 +27,14 @@ from hyperpod_inference.kube.resources import EVENTS, LEASES, Resource
 Cell = tuple[str, str, str]
 """API group, resource with its subresource, verb."""
 
-VERB_OF_CALL = {
-    "get": "get",
-    "list": "list",
-    "create": "create",
-    "replace": "update",
-    "patch": "patch",
-    "delete": "delete",
+VERBS_OF_CALL = {
+    "get": ("get",),
+    "list": ("list",),
+    "apply": ("create", "patch"),
+    "create": ("create",),
+    "replace": ("update",),
+    "patch": ("patch",),
+    "delete": ("delete",),
 }
 
 
@@ -45,37 +47,39 @@ def allowed(table: tuple[Permission, ...]) -> set[Cell]:
 
 
 def operator_modules() -> Iterator[ModuleType]:
-    """Yields the modules that talk to the API server on the operator's behalf."""
+    """Yields the modules that talk to the API server about endpoints; the lease has a role of its own."""
     package = hyperpod_inference.controllers
     for found in pkgutil.iter_modules(package.__path__):
         yield importlib.import_module(f"{package.__name__}.{found.name}")
-    yield from (apply, events, lease)
+    yield from (apply, events)
 
 
 def called(module: ModuleType) -> Iterator[Cell]:
     """Yields what a module's calls such as `self._client.get(LEASES, ...)` ask for.
 
-    Calls whose resource is a variable are left out: they go through the kinds an endpoint may own.
+    Where the resource is a variable, the call is about the kinds that an endpoint may own; where it names a
+    subresource, about the statuses of the custom resources.
     """
-    assert module.__file__
-    with open(module.__file__, encoding="utf-8") as source:  # noqa: PTH123 - a module's file is a plain string
-        tree = ast.parse(source.read())
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
             continue
-        verb, on = VERB_OF_CALL.get(node.func.attr), ast.unparse(node.func.value)
-        resource = getattr(module, ast.unparse(node.args[0]), None)
-        if verb and on.endswith("client") and isinstance(resource, Resource):
-            yield cell(resource, verb)
+        if not ast.unparse(node.func.value).endswith("client"):
+            continue
+        named = getattr(module, ast.unparse(node.args[0]), None)
+        for verb in VERBS_OF_CALL.get(node.func.attr, ()):
+            if isinstance(named, Resource):
+                yield cell(named, verb)
+            elif "subresource" in {keyword.arg for keyword in node.keywords}:
+                yield from (cell(kind, "patch", "/status") for kind in CUSTOM.values())
+            else:
+                yield from (cell(kind, verb) for kind in CHILD_KINDS)
 
 
 def test_what_the_cluster_role_allows_is_what_the_operator_asks_for() -> None:
     operator = Operator(Mock(), OperatorSettings(), Metrics())
     followed = {each.resource for each in (*operator.essential, *operator.helpful)}
     asked = {cell(resource, verb) for resource in followed for verb in ("list", "watch")}
-    asked |= {cell(kind, verb) for kind in CHILD_KINDS for verb in ("list", "create", "patch", "delete")}
-    asked |= {cell(kind, "patch", "/status") for kind in CUSTOM.values()}
-    asked |= {found for module in operator_modules() for found in called(module) if found[1] != LEASES.plural}
+    asked |= {found for module in operator_modules() for found in called(module)}
     asked |= {
         cell(EVENTS, "create"),  # sent as a plain request, with a timeout of its own
         cell(ENDPOINTS, "update", "/finalizers"),  # asked by admission: owners that block deletion
