@@ -1,6 +1,7 @@
 """The shipped example renders to exactly what is kept in golden/llm-fallback.yaml.
 
-After a wanted change, write it anew and read the difference: HYPERPOD_UPDATE_GOLDEN=1 pytest tests/operator/render
+After a wanted change, write it anew and read the difference:
+HYPERPOD_UPDATE_GOLDEN=1 pytest tests/operator/render
 """
 
 import os

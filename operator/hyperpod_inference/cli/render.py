@@ -1,0 +1,80 @@
+"""`hyperpod-inference render -f FILE`: what the operator would create, offline, without a cluster.
+
+The same `render` that the operator calls: objects go to standard output as YAML, what this version does not
+build goes to standard error. Wrong input is one line for each finding and exit status 2.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+WRONG_INPUT = 2
+
+
+@click.command(name="render", short_help="Show what would be created for an endpoint.")
+@click.option(
+    "-f",
+    "--filename",
+    "files",
+    required=True,
+    multiple=True,
+    metavar="FILE",
+    help="Manifest with InferenceEndpointConfigs; - for standard input. May be given several times.",
+)
+@click.option(
+    "--custom-service-accounts",
+    is_flag=True,
+    help="Render as an operator that allows spec.kubernetes.serviceAccountName.",
+)
+def command(files: tuple[str, ...], custom_service_accounts: bool) -> None:
+    """Print the objects that the operator would create for the endpoints in FILE, in apply order.
+
+    Nothing is contacted: owners' uids and facts about the cluster are left out.
+    """
+    from hyperpod_inference.api.documents import InputError
+
+    try:
+        # All files are read before anything is printed, so that wrong input never leaves half an output.
+        results = [each for file in files for each in _rendered(file, custom_service_accounts)]
+    except InputError as error:
+        for line in error.lines:
+            click.echo(line, err=True)
+        raise SystemExit(WRONG_INPUT) from None
+    click.echo(_yaml(manifest for result in results for manifest in result.manifests), nl=False)
+    for told in [part for result in results for part in result.not_built]:
+        click.echo(f"not built: {told.field}: {told.message}", err=True)
+
+
+def _rendered(file: str, custom_service_accounts: bool) -> list[Any]:
+    """The Rendered of each endpoint in `file`; raises InputError."""
+    from hyperpod_inference.api.documents import load
+    from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+    from hyperpod_inference.api.parse import InvalidResource, Problem
+    from hyperpod_inference.api.settings import OperatorSettings
+    from hyperpod_inference.render import render
+
+    settings = OperatorSettings(enable_custom_service_accounts=custom_service_accounts)
+    results = []
+    for document in load(file):
+        resource = document.parse()
+        if not isinstance(resource, InferenceEndpointConfig):
+            only = "InferenceEndpointConfig, the one kind that this version renders"
+            raise document.error(Problem("kind", repr(resource.kind), only))
+        try:
+            results.append(render(resource, settings))
+        except InvalidResource as invalid:
+            raise document.error(*invalid.problems) from None
+    return results
+
+
+def _yaml(manifests: Iterable[dict[str, Any]]) -> str:
+    import yaml
+
+    class Plain(yaml.SafeDumper):
+        """Without anchors: manifests that share a value are still read one by one."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    return yaml.dump_all(manifests, Dumper=Plain, sort_keys=False, explicit_start=True, width=110)
