@@ -38,14 +38,19 @@ class LocalApi:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
 
-    async def get(self, path: str) -> dict[str, Any] | None:
-        """The object or list at `path`, None for 404. Raises aiohttp.ClientError otherwise."""
+    async def get(self, path: str) -> dict[str, Any]:
+        """The object or list at `path`. Raises aiohttp.ClientError or TimeoutError."""
         async with self._session.get(API_URL + path) as response:
-            if response.status == 404:
-                return None
             response.raise_for_status()
             body: dict[str, Any] = await response.json()
             return body
+
+    async def find(self, path: str) -> dict[str, Any] | None:
+        """The same, or None while it cannot be had."""
+        try:
+            return await self.get(path)
+        except (aiohttp.ClientError, TimeoutError):
+            return None
 
     async def create(self, path: str, body: dict[str, Any]) -> None:
         """Create an object; one that is already there is left as it is."""

@@ -36,12 +36,12 @@ def agent_binding(role: str) -> dict[str, Any]:
 
 async def accepts_pods(api: LocalApi) -> bool:
     """True once namespace `default` has its ServiceAccount: before that, pods are refused at admission."""
-    return await api.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
+    return await api.find("/api/v1/namespaces/default/serviceaccounts/default") is not None
 
 
 async def nodes_ready(api: LocalApi) -> bool:
     """True when there are nodes and all of them are ready."""
-    nodes = (await api.get("/api/v1/nodes") or {}).get("items", [])
+    nodes = (await api.find("/api/v1/nodes") or {}).get("items", [])
     return bool(nodes) and all(_is_ready(node) for node in nodes)
 
 

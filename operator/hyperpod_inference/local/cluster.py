@@ -1,42 +1,41 @@
 """A cluster on this machine: start it, ask how it is, stop it.
 
 The only module that others use (`cli.local`, the demo, the tests). Brings together `prerequisites`,
-`binaries`, `pki`, `ports` and the `supervisor` process, which then runs on its own.
+`binaries`, `ports`, `files` and the `supervisor` process, which then runs on its own.
 """
 
 import contextlib
 import datetime
 import fcntl
 import os
-import shutil
-import signal
+import socket
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hyperpod_inference.local import (
-    binaries,
-    kubeconfig,
-    pki,
-    plan,
-    ports,
-    prerequisites,
-    processes,
-    runfile,
-    spawn,
-)
+from hyperpod_inference.local import binaries, ending, files, plan, ports, prerequisites, runfile, spawn
 from hyperpod_inference.local.cached import ControlPlane
-from hyperpod_inference.local.errors import AlreadyRunningError, StartError, StopError
-from hyperpod_inference.local.network import API_URL, unshare_command
+from hyperpod_inference.local.errors import AlreadyRunningError, StartError
+from hyperpod_inference.local.network import unshare_command
 from hyperpod_inference.local.paths import StateDir, default_state_dir
 from hyperpod_inference.local.progress import Report, silent
 from hyperpod_inference.local.startup import already, last_words, watch
 from hyperpod_inference.local.status import Status, of_run
 
-_SUPERVISOR = "hyperpod_inference.local.supervisor"
-_PAUSE = 0.05
-_STOP_PATIENCE = 10.0
+# What of the caller's environment reaches the cluster. Above all no credentials and no proxies: a pod here
+# is as far from the caller's shell as one on a real cluster.
+_INHERITED = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "PYTHONPATH",
+    "LD_LIBRARY_PATH",
+)
 
 
 class LocalCluster:
@@ -50,17 +49,16 @@ class LocalCluster:
         front_door_port: int = 0,
         nodes: Path | None = None,
         node_agent: bool = True,
-        environ: dict[str, str] | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         """`state_dir` defaults to the user's XDG state directory; a port of 0 takes a free one.
 
         `nodes` is a file that describes the simulated nodes; None means the node agent's own default. Without
         `node_agent` the cluster is a control plane only: pods stay pending.
         """
-        self._environ = dict(os.environ) if environ is None else environ
+        self._environ = os.environ if environ is None else environ
         self._state = StateDir((state_dir or default_state_dir(self._environ)).absolute())
-        self._api_port = api_port
-        self._front_door_port = front_door_port
+        self._ports = (api_port, front_door_port)
         self._nodes = nodes
         self._node_agent = node_agent
         self._host = prerequisites.Host()
@@ -82,9 +80,7 @@ class LocalCluster:
         """The URL of the front door. Raises StartError when no cluster runs here."""
         url = self.status().front_door
         if url is None:
-            raise StartError(
-                f"no cluster runs in {self.state_dir}", "Start one: `hyperpod-inference local up`."
-            )
+            raise StartError(f"no cluster runs in {self.state_dir}", "Start one: hyperpod-inference local up")
         return url
 
     def status(self) -> Status:
@@ -92,7 +88,7 @@ class LocalCluster:
         run = runfile.read(self._state.run_file)
         if run is not None:
             return of_run(self.state_dir, self.kubeconfig, run)
-        if self._supervisors():
+        if ending.living(self._state):
             return Status("starting", "the supervisor has not reported yet", self.state_dir)
         return Status("stopped", "no cluster runs here", self.state_dir)
 
@@ -102,16 +98,15 @@ class LocalCluster:
         With `stay` it outlives this process; without, it ends with it, however that ends. Raises LocalError;
         then, and on an interrupt, nothing is left running.
         """
-        tools = prerequisites.check(self._host)
         with self._locked() as lock:
-            commands = binaries.find(self._environ, self._host, report)
-            self._remove_leftovers()
+            tools = prerequisites.check(self._host)
+            found = binaries.find(self._environ, self._host, report)
+            ending.remove(self._state)
             try:
-                self._launch(tools, commands, lock)
+                self._launch(tools, found, lock)
                 watch(self._state, self._check_launched, report)
             except BaseException:
-                self._end_processes()
-                self._remove_leftovers()
+                self.down()
                 raise
             if stay:
                 self._let_go()
@@ -121,25 +116,34 @@ class LocalCluster:
 
         Raises StopError when something could not be ended.
         """
-        existed = any(path.exists() for path in self._state.leftovers()) or bool(self._supervisors())
-        self._end_processes()
-        self._remove_leftovers()
+        living = ending.living(self._state)
+        existed = bool(living) or any(path.exists() for path in self._state.leftovers())
+        ending.kill(living)
+        if self._launcher is not None and spawn.reap(self._launcher):
+            self._launcher = None
+        self._drop_lifeline()
+        ending.remove(self._state)
         return existed
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
+        """Hold the state directory's lock.
+
+        The supervisor inherits the open file, and the lock lasts until the last process has closed it.
+        """
         self._make_directory()
         lock = os.open(self._state.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise AlreadyRunningError(*already(self.status())) from None
-        try:
+            self._take(lock)
             yield lock
         finally:
-            # The supervisor has its own copy, and the lock lasts until the last copy is closed.
             os.close(lock)
+
+    def _take(self, lock: int) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunningError(*already(self.status())) from None
 
     def _make_directory(self) -> None:
         try:
@@ -152,15 +156,16 @@ class LocalCluster:
 
     def _launch(self, tools: prerequisites.Tools, found: ControlPlane, lock: int) -> None:
         with contextlib.ExitStack() as stack:
-            api = stack.enter_context(ports.listen(self._api_port, "--api-port"))
-            door = stack.enter_context(ports.listen(self._front_door_port, "--front-door-port"))
-            self._write_files(tools, found, ports.number(api), ports.number(door))
+            api = stack.enter_context(ports.listen(self._ports[0], "--api-port"))
+            door = stack.enter_context(ports.listen(self._ports[1], "--front-door-port"))
+            self._prepare(tools, found, api, door)
             read_end, self._lifeline = os.pipe()
             stack.callback(os.close, read_end)
-            inside = (sys.executable, "-P", "-m", _SUPERVISOR, "--state", str(self.state_dir))
+            inside = (sys.executable, "-P", "-m", ending.SUPERVISOR, "--state", str(self.state_dir))
             self._launcher = spawn.spawn(
                 (*unshare_command(tools.unshare), *inside),
                 self._state.log("supervisor"),
+                env={name: self._environ[name] for name in _INHERITED if name in self._environ},
                 descriptors={
                     plan.API_LISTENER: api.fileno(),
                     plan.FRONT_DOOR_LISTENER: door.fileno(),
@@ -169,31 +174,20 @@ class LocalCluster:
                 },
             )
 
-    def _write_files(
-        self, tools: prerequisites.Tools, found: ControlPlane, api_port: int, door_port: int
+    def _prepare(
+        self, tools: prerequisites.Tools, found: ControlPlane, api: socket.socket, door: socket.socket
     ) -> None:
-        state = self._state
-        for directory in (state.pki, state.kubeconfigs, state.etcd, state.agent, state.logs, state.bin):
-            directory.mkdir(mode=0o700, exist_ok=True)
-        for old in state.logs.glob("*.log"):
-            old.unlink()
-        pki.issue_all(state.pki, datetime.datetime.now(datetime.UTC))
-        for client in ("controller-manager", "scheduler", "agent"):
-            target = state.component_kubeconfig(client)
-            kubeconfig.write(target, server=API_URL, pki=state.pki, client=client, embed=False)
-        server = f"https://{ports.HOST}:{api_port}"
-        kubeconfig.write(state.kubeconfig, server=server, pki=state.pki, client="admin", embed=True)
-        found.write_kubectl(state.bin / "kubectl")
         wanted = plan.Plan(
             commands=found.commands,
             source=found.source,
             ip=tools.ip,
-            api_port=api_port,
-            front_door_port=door_port,
+            api_port=ports.number(api),
+            front_door_port=ports.number(door),
             nodes=str(self._nodes.absolute()) if self._nodes else None,
             node_agent=self._node_agent,
         )
-        wanted.write(state.plan)
+        files.write(self._state, wanted, datetime.datetime.now(datetime.UTC))
+        found.write_kubectl(self._state.bin / "kubectl")
 
     def _check_launched(self) -> None:
         """Raise StartError when the supervisor is gone, with what it left in its log."""
@@ -210,36 +204,3 @@ class LocalCluster:
         if self._lifeline is not None:
             os.close(self._lifeline)
             self._lifeline = None
-
-    def _supervisors(self) -> tuple[int, ...]:
-        """Launcher and supervisor of this directory by their command line, for when `run.json` is lost."""
-        return processes.running_command("-m", _SUPERVISOR, str(self.state_dir))
-
-    def _end_processes(self) -> None:
-        """Kill the supervisor; the kernel then kills everything in its pid namespace."""
-        run = runfile.read(self._state.run_file)
-        known = [one for one in (run.supervisor, run.launcher) if processes.alive(one)] if run else []
-        found = [processes.identify(pid) for pid in self._supervisors()]
-        targets = {*known, *(one for one in found if one is not None)}
-        for target in targets:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(target.pid, signal.SIGKILL)
-        self._wait_for_end(targets)
-        self._drop_lifeline()
-
-    def _wait_for_end(self, targets: set[processes.ProcessId]) -> None:
-        deadline = time.monotonic() + _STOP_PATIENCE
-        while any(processes.alive(target) for target in targets):
-            if time.monotonic() >= deadline:
-                pids = ", ".join(str(target.pid) for target in targets)
-                raise StopError(f"processes {pids} did not end", f"End them by hand: `kill -9 {pids}`.")
-            time.sleep(_PAUSE)
-        if self._launcher is not None and spawn.reap(self._launcher):
-            self._launcher = None
-
-    def _remove_leftovers(self) -> None:
-        for path in self._state.leftovers():
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)

@@ -57,7 +57,7 @@ def node_agent(plan: Plan, state: StateDir) -> Component:
     nodes = ("--nodes", plan.nodes) if plan.nodes else ()
     kubeconfig = str(state.component_kubeconfig("agent"))
     module = (sys.executable, "-P", "-m", "hyperpod_inference.local.agent")
-    argv = (*module, "--kubeconfig", kubeconfig, "--state", str(state.agent), *nodes)
+    argv = (*module, "--kubeconfig", kubeconfig, "--state", str(state.root), *nodes)
     return Component(AGENT, argv, "")
 
 

@@ -23,7 +23,8 @@ STAY = b"stay\n"
 class Plan:
     """`commands` maps a component's name to the beginning of its command line; `ip` is the tool's path.
 
-    Without `node_agent` there are no nodes. `nodes` is a file that describes the nodes, None for the node agent's own default.
+    Without `node_agent` there are no nodes. `nodes` is a file that describes the nodes, None for the node
+    agent's own default.
     """
 
     commands: Mapping[str, tuple[str, ...]]

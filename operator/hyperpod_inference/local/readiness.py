@@ -4,21 +4,18 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from hyperpod_inference.local.errors import StartError
-
-_PAUSE = 0.05
-
 
 async def until(
     condition: Callable[[], Awaitable[bool]],
     patience: float,
-    check: Callable[[], None],
+    check: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
+    pause: float = 0.05,
 ) -> None:
-    """Return once `condition` holds.
+    """Return once `condition` holds, looking every `pause` seconds.
 
-    `check` is called before every look and raises when waiting has become pointless. Raises StartError after
-    `patience` seconds.
+    `check` is called before every look and raises when waiting has become pointless. Raises TimeoutError
+    after `patience` seconds.
     """
     deadline = clock() + patience
     while True:
@@ -26,7 +23,5 @@ async def until(
         if await condition():
             return
         if clock() >= deadline:
-            raise StartError(
-                f"not ready after {patience:.0f} s", "The logs say why: see the state directory's logs/"
-            )
-        await asyncio.sleep(_PAUSE)
+            raise TimeoutError
+        await asyncio.sleep(pause)

@@ -60,8 +60,7 @@ class ClusterDirectory:
     async def services(self) -> tuple[KnownService, ...]:
         """Every Service with a ClusterIP, at most `keep` seconds old."""
         if self._clock() - self._read_at >= self._keep:
-            listed = await self._api.get("/api/v1/services") or {}
-            self._known = parse(listed.get("items", []))
+            self._known = parse((await self._api.get("/api/v1/services"))["items"])
             self._read_at = self._clock()
         return self._known
 

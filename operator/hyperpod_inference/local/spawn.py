@@ -36,7 +36,13 @@ def spawn(
     ]
     try:
         return os.posix_spawn(
-            argv[0], list(argv), dict(os.environ if env is None else env), file_actions=actions, setsid=True
+            argv[0],
+            list(argv),
+            dict(os.environ if env is None else env),
+            file_actions=actions,
+            setsid=True,
+            # Python ignores these two for itself, and what is ignored is inherited.
+            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
         )
     finally:
         for fd in (output, *moved.values()):
@@ -49,6 +55,15 @@ def reap(pid: int) -> bool:
         return os.waitpid(pid, os.WNOHANG)[0] != 0
     except ChildProcessError:
         return True
+
+
+def next_ended() -> tuple[int, int] | None:
+    """Collect one child that has ended: its pid and wait status; None when there is none now."""
+    try:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return (pid, status) if pid else None
 
 
 def describe_exit(status: int) -> str:
