@@ -115,5 +115,5 @@ def evicted() -> str:
 
 def _short_of(message: str) -> str:
     """'nvidia.com/gpu' out of '2 Insufficient nvidia.com/gpu, 4 node(s) ...'."""
-    words = message.split("Insufficient ", 1)[1].split()
+    words = message.partition("Insufficient ")[2].split()
     return words[0].strip(".,") if words else "resources"
