@@ -24,12 +24,13 @@ from typing import Any
 import click
 import pytest
 import yaml
-from hyperpod_inference.cli.main import main
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.parse import parse
+from hyperpod_inference.cli.main import main
 
 COMMAND = "hyperpod-inference"
+CALL = re.compile(rf"(?:^|\$\()(?:\S*/)?{COMMAND}\b([^|>&;)#\n]*)", re.M)
 NOT_RUN = {"cluster", "manual"}
 
 
@@ -67,12 +68,9 @@ def check_commands(text: str) -> None:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Yields the arguments of each `hyperpod-inference` line, up to a pipe, a redirection or a comment."""
-    for line in text.replace("\\\n", " ").splitlines():
-        words = shlex.split(line, comments=True)
-        if words[:1] == [COMMAND]:
-            end = next((i for i, word in enumerate(words) if word[0] in "|>&;"), len(words))
-            yield words[1:end]
+    """Yields the arguments of each `hyperpod-inference`, up to a pipe, a redirection or a comment."""
+    for arguments in CALL.findall(text.replace("\\\n", " ")):
+        yield shlex.split(arguments)
 
 
 def parse_only(command: click.Command, name: str, arguments: list[str]) -> None:
@@ -105,7 +103,8 @@ def run(text: str, root: Path) -> None:
     [
         ("hyperpod-inference crds > crds.yaml", ["crds"]),
         ("hyperpod-inference crds | kubectl apply --server-side -f -", ["crds"]),
-        ("hyperpod-inference render \\\n  -f endpoint.yaml  # offline", ["render", "-f", "endpoint.yaml"]),
+        (".venv/bin/hyperpod-inference render \\\n  -f x.yaml  # offline", ["render", "-f", "x.yaml"]),
+        ('eval "$(hyperpod-inference local kubectl-env)"', ["local", "kubectl-env"]),
     ],
 )
 def test_a_command_ends_where_the_shell_takes_over(line: str, arguments: list[str]) -> None:
