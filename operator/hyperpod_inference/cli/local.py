@@ -45,10 +45,12 @@ def _told(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-        from hyperpod_inference.local.errors import LocalError
+        from hyperpod_inference.local.errors import InvalidNodesError, LocalError
 
         try:
             return function(*args, **kwargs)
+        except InvalidNodesError as error:
+            raise click.UsageError(str(error)) from error
         except LocalError as error:
             raise click.ClickException(str(error)) from error
 
@@ -74,7 +76,7 @@ def _told(function: Callable[P, T]) -> Callable[P, T]:
 @_told
 def up(state_dir: Path | None, api_port: int, front_door_port: int, nodes: Path | None) -> None:
     """Start the cluster; it stays until `down`."""
-    cluster = _cluster(state_dir, api_port=api_port, front_door_port=front_door_port, nodes=nodes)
+    cluster = _cluster(state_dir, api_port=api_port, front_door_port=front_door_port, nodes_file=nodes)
     cluster.up(_tell)
     status = cluster.status()
     click.echo(f"The cluster is ready: {status.api}, front door {status.front_door}")
@@ -128,7 +130,7 @@ def kubectl_env(state_dir: Path | None) -> None:
 
 
 def _cluster(
-    state_dir: Path | None, *, api_port: int = 0, front_door_port: int = 0, nodes: Path | None = None
+    state_dir: Path | None, *, api_port: int = 0, front_door_port: int = 0, nodes_file: Path | None = None
 ) -> "LocalCluster":
     try:
         from hyperpod_inference.local.cluster import LocalCluster
@@ -137,7 +139,7 @@ def _cluster(
             f"the local cluster needs the package {error.name!r}\n"
             "Install it: pip install 'hyperpod-inference[local]'"
         ) from error
-    return LocalCluster(state_dir, api_port=api_port, front_door_port=front_door_port, nodes=nodes)
+    return LocalCluster(state_dir, api_port=api_port, front_door_port=front_door_port, nodes_file=nodes_file)
 
 
 def _option(state_dir: Path | None) -> str:

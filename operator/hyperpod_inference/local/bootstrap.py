@@ -3,6 +3,7 @@
 Called by `supervisor` once the API server answers.
 """
 
+from collections.abc import Set
 from typing import Any
 
 from hyperpod_inference.local.api import LocalApi
@@ -39,10 +40,10 @@ async def accepts_pods(api: LocalApi) -> bool:
     return await api.find("/api/v1/namespaces/default/serviceaccounts/default") is not None
 
 
-async def nodes_ready(api: LocalApi) -> bool:
-    """True when there are nodes and all of them are ready."""
+async def nodes_ready(api: LocalApi, names: Set[str]) -> bool:
+    """True when the nodes with these names are registered and ready."""
     nodes = (await api.find("/api/v1/nodes") or {}).get("items", [])
-    return bool(nodes) and all(_is_ready(node) for node in nodes)
+    return names <= {node["metadata"]["name"] for node in nodes if _is_ready(node)}
 
 
 def _is_ready(node: dict[str, Any]) -> bool:

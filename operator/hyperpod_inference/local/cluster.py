@@ -13,9 +13,19 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hyperpod_inference.local import binaries, ending, files, plan, ports, prerequisites, runfile, spawn
+from hyperpod_inference.local import (
+    binaries,
+    ending,
+    files,
+    nodes,
+    plan,
+    ports,
+    prerequisites,
+    runfile,
+    spawn,
+)
 from hyperpod_inference.local.cached import ControlPlane
-from hyperpod_inference.local.errors import AlreadyRunningError, StartError
+from hyperpod_inference.local.errors import AlreadyRunningError, InvalidNodesError, StartError
 from hyperpod_inference.local.network import unshare_command
 from hyperpod_inference.local.paths import StateDir, default_state_dir
 from hyperpod_inference.local.progress import Report, silent
@@ -47,19 +57,19 @@ class LocalCluster:
         *,
         api_port: int = 0,
         front_door_port: int = 0,
-        nodes: Path | None = None,
+        nodes_file: Path | None = None,
         node_agent: bool = True,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         """`state_dir` defaults to the user's XDG state directory; a port of 0 takes a free one.
 
-        `nodes` is a file that describes the simulated nodes; None means the node agent's own default. Without
+        `nodes_file` describes the simulated nodes; None means the node agent's own default. Without
         `node_agent` the cluster is a control plane only: pods stay pending.
         """
         self._environ = os.environ if environ is None else environ
         self._state = StateDir((state_dir or default_state_dir(self._environ)).absolute())
         self._ports = (api_port, front_door_port)
-        self._nodes = nodes
+        self._nodes = nodes_file
         self._node_agent = node_agent
         self._host = prerequisites.Host()
         self._lifeline: int | None = None
@@ -99,6 +109,7 @@ class LocalCluster:
         then, and on an interrupt, nothing is left running.
         """
         with self._locked() as lock:
+            self._node_names()
             tools = prerequisites.check(self._host)
             found = binaries.find(self._environ, self._host, report)
             ending.remove(self._state)
@@ -184,10 +195,16 @@ class LocalCluster:
             api_port=ports.number(api),
             front_door_port=ports.number(door),
             nodes=str(self._nodes.absolute()) if self._nodes else None,
-            node_agent=self._node_agent,
+            node_names=self._node_names(),
         )
         files.write(self._state, wanted, datetime.datetime.now(datetime.UTC))
         found.write_kubectl(self._state.bin / "kubectl")
+
+    def _node_names(self) -> tuple[str, ...]:
+        try:
+            return tuple(node.name for node in nodes.load(self._nodes)) if self._node_agent else ()
+        except nodes.NodesError as error:
+            raise InvalidNodesError(str(error)) from error
 
     def _check_launched(self) -> None:
         """Raise StartError when the supervisor is gone, with what it left in its log."""

@@ -41,3 +41,7 @@ class StartError(LocalError):
 
 class StopError(LocalError):
     """Something of the cluster outlived `down`."""
+
+
+class InvalidNodesError(LocalError):
+    """The file that describes the nodes cannot be used: an input error, named with file and entry."""

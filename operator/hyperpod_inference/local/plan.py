@@ -23,9 +23,7 @@ STAY = b"stay\n"
 class Plan:
     """`commands` maps a component's name to the beginning of its command line; `ip` is the tool's path.
 
-    Without `node_agent` there are no nodes. `nodes` is a file that describes the nodes, None for the node
-    agent's own default.
-    """
+    X"""
 
     commands: Mapping[str, tuple[str, ...]]
     source: str
@@ -33,7 +31,7 @@ class Plan:
     api_port: int
     front_door_port: int
     nodes: str | None = None
-    node_agent: bool = True
+    node_names: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write the plan where the supervisor will read it."""
@@ -44,4 +42,4 @@ class Plan:
         """The plan in a file that `write` made."""
         fields = json.loads(path.read_text())
         commands = {name: tuple(words) for name, words in fields.pop("commands").items()}
-        return cls(commands=commands, **fields)
+        return cls(commands=commands, node_names=tuple(fields.pop("node_names")), **fields)

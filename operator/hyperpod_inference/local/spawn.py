@@ -5,10 +5,11 @@ One way for the host side (which starts the supervisor) and for the supervisor (
 and reaped in one place.
 """
 
+import contextlib
 import fcntl
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 # Descriptors to hand over are first moved up here, so that putting one in its place cannot overwrite another.
@@ -30,7 +31,8 @@ def spawn(
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     wanted = {1: output, 2: output, **(descriptors or {})}
     moved = {target: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY) for target, fd in wanted.items()}
-    actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = [
+    actions: list[tuple[int, int] | tuple[int, int, int] | tuple[int, int, str, int, int]] = [
+        *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable()),
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         *((os.POSIX_SPAWN_DUP2, fd, target) for target, fd in moved.items()),
     ]
@@ -47,6 +49,15 @@ def spawn(
     finally:
         for fd in (output, *moved.values()):
             os.close(fd)
+
+
+def _inheritable() -> Iterator[int]:
+    """Descriptors that the caller itself inherited, such as the pipe of a shell or of make."""
+    for entry in Path("/proc/self/fd").iterdir():
+        fd = int(entry.name)
+        with contextlib.suppress(OSError):  # the descriptor of this very listing is closed by now
+            if fd > 2 and os.get_inheritable(fd):
+                yield fd
 
 
 def reap(pid: int) -> bool:

@@ -8,7 +8,6 @@ would hide the finding.
 
 import argparse
 import asyncio
-import importlib.util
 import os
 import signal
 import socket
@@ -30,7 +29,6 @@ from hyperpod_inference.local.services import ClusterDirectory
 
 # A machine with two busy cores needs half of this.
 _PATIENCE = 120.0
-_AGENT_MODULE = "hyperpod_inference.local.agent.__main__"
 
 
 class Supervisor:
@@ -92,14 +90,12 @@ class Supervisor:
         self._record.ready(component.name)
 
     async def _bring_up_agent(self, api: LocalApi) -> None:
-        if not self._plan.node_agent:
+        if not self._plan.node_names:
             self._record.absent(AGENT, "not wanted: a control plane only")
-        elif importlib.util.find_spec(_AGENT_MODULE) is None:
-            self._record.absent(AGENT, "not in this installation")
-        else:
-            self._spawn(node_agent(self._plan, self._state))
-            await self._until(AGENT, lambda: bootstrap.nodes_ready(api))
-            self._record.ready(AGENT)
+            return
+        self._spawn(node_agent(self._plan, self._state))
+        await self._until(AGENT, lambda: bootstrap.nodes_ready(api, set(self._plan.node_names)))
+        self._record.ready(AGENT)
 
     async def _until(self, name: str, condition: Callable[[], Awaitable[bool]]) -> None:
         """Wait for a sign that a component works, as long as it lives."""

@@ -1,0 +1,19 @@
+"""What every test may lean on: one running cluster for the whole session."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from hyperpod_inference.local.cluster import LocalCluster
+
+
+@pytest.fixture(scope="session")
+def local_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A cluster with the default nodes, started when the first test asks for it.
+
+    It ends with the session, even one that is killed. Tests share it: each cleans up what it makes.
+    """
+    cluster = LocalCluster(tmp_path_factory.mktemp("local-cluster"))
+    cluster.up(stay=False)
+    yield cluster
+    cluster.down()
