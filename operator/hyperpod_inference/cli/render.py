@@ -1,15 +1,13 @@
 """`hyperpod-inference render -f FILE`: what the operator would create, offline, without a cluster.
 
 The same `render` that the operator calls: objects go to standard output as YAML, what this version does not
-build goes to standard error. Wrong input is one line for each finding and exit status 2.
+build goes to standard error. Wrong input is an InputError, which `main` tells.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 import click
-
-WRONG_INPUT = 2
 
 
 @click.command(name="render", short_help="Show what would be created for an endpoint.")
@@ -32,15 +30,8 @@ def command(files: tuple[str, ...], custom_service_accounts: bool) -> None:
 
     Nothing is contacted: owners' uids and facts about the cluster are left out.
     """
-    from hyperpod_inference.api.documents import InputError
-
-    try:
-        # All files are read before anything is printed, so that wrong input never leaves half an output.
-        results = [each for file in files for each in _rendered(file, custom_service_accounts)]
-    except InputError as error:
-        for line in error.lines:
-            click.echo(line, err=True)
-        raise SystemExit(WRONG_INPUT) from None
+    # All files are read before anything is printed, so that wrong input never leaves half an output.
+    results = [each for file in files for each in _rendered(file, custom_service_accounts)]
     click.echo(_yaml(manifest for result in results for manifest in result.manifests), nl=False)
     for told in [part for result in results for part in result.not_built]:
         click.echo(f"not built: {told.field}: {told.message}", err=True)

@@ -6,13 +6,13 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from hyperpod_inference.cli.render import command
+from hyperpod_inference.cli.main import main
 
 EXAMPLE = Path(__file__).parents[3] / "charts" / "hyperpod_charts" / "examples" / "llm-fallback.yaml"
 
 
 def _run(*arguments: str, text: str | None = None) -> Result:
-    return CliRunner().invoke(command, arguments, input=text)
+    return CliRunner().invoke(main, ["render", *arguments], input=text)
 
 
 def test_the_example_prints_manifests_in_apply_order_and_what_is_not_built() -> None:
