@@ -126,8 +126,8 @@ def _container(settings: OperatorSettings) -> dict[str, Any]:
             {"name": "metrics", "containerPort": settings.metrics_port, "protocol": "TCP"},
             {"name": "health", "containerPort": settings.health_port, "protocol": "TCP"},
         ],
-        # One minute to start; after that a process that does not answer for 30 s is replaced.
-        "startupProbe": _probe("/healthz", period=2, failures=30),
+        # About a minute to start; after that a process that does not answer for 30 s is replaced.
+        "startupProbe": {**_probe("/healthz", period=2, failures=30), "initialDelaySeconds": 2},
         "livenessProbe": _probe("/healthz", period=10, failures=3),
         "readinessProbe": _probe("/readyz", period=5, failures=3),
         "resources": RESOURCES,

@@ -43,11 +43,14 @@ def blocks_of(file: str, text: str) -> Iterator[Block]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Gives `block` every fenced block and `link` every relative link of the documents."""
+    """Fills `block` (each fenced one), `cluster_block` (those that start a cluster), `link` (relative ones)."""
     texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in documents()}
+    blocks = [block for file, text in texts.items() for block in blocks_of(file, text)]
     if "block" in metafunc.fixturenames:
-        blocks = [block for file, text in texts.items() for block in blocks_of(file, text)]
         metafunc.parametrize("block", blocks, ids=[block.id for block in blocks])
+    if "cluster_block" in metafunc.fixturenames:
+        starting = [block for block in blocks if "cluster" in block.marks and "local up" in block.text]
+        metafunc.parametrize("cluster_block", starting, ids=[block.id for block in starting])
     if "link" in metafunc.fixturenames:
         links = [(file, found["target"]) for file, text in texts.items() for found in LINK.finditer(text)]
         near = [(file, target) for file, target in links if "://" not in target and target[0] != "#"]
