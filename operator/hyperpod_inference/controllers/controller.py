@@ -19,6 +19,10 @@ from hyperpod_inference.kube.workqueue import QueueShutDown, WorkQueue
 logger = logging.getLogger(__name__)
 
 
+LOUD_FROM = 1.0
+"""Seconds of back-off from which a failure is a warning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a reconcile asks for: nothing, or another look after so many seconds."""
@@ -81,7 +85,8 @@ class Controller:
             result = await self._reconcile(key)
         except ApiError as error:
             pause = self.queue.add_failed(key, at_least=error.retry_after or 0.0)
-            logger.warning("%s %s/%s: next try in %.3g s: %s", self.name, *key, pause, error)
+            level = logging.WARNING if pause >= LOUD_FROM else logging.INFO  # the first tries often do it
+            logger.log(level, "%s %s/%s: next try in %.3g s: %s", self.name, *key, pause, error)
         except Exception:
             pause = self.queue.add_failed(key)
             logger.exception("%s %s/%s failed unexpectedly, next try in %.3g s", self.name, *key, pause)

@@ -193,6 +193,8 @@ def _of_kind(objects: Iterable[Body], resource: Resource) -> list[Body]:
 
 
 def _apply_error(failure: ApplyFailure) -> ApplyError:
-    return ApplyError(
-        kind=failure.kind, name=failure.name, message=f"cannot {failure.verb} it: {failure.error}"
-    )
+    """RBAC's own message names verb and kind; a failure without an answer has only its request to show."""
+    error = failure.error
+    prefix = "" if failure.verb == "apply" else f"cannot {failure.verb} it: "
+    message = error.message if error.status and error.message else str(error)
+    return ApplyError(kind=failure.kind, name=failure.name, message=prefix + message)

@@ -16,7 +16,14 @@ from typing import Any, Literal, Self
 import aiohttp
 
 from hyperpod_inference.kube.config import ClusterConfig, ConfigError
-from hyperpod_inference.kube.errors import Gone, NotFound, NotLeading, TransportError, from_status
+from hyperpod_inference.kube.errors import (
+    Gone,
+    NotFound,
+    NotLeading,
+    TransportError,
+    WatchSilent,
+    from_status,
+)
 from hyperpod_inference.kube.resources import Resource, discovered, resource_for
 
 Body = dict[str, Any]
@@ -144,7 +151,8 @@ class Client:
 
         Raises:
             Gone: the version is too old; comes as an HTTP status or as an ERROR event.
-            TransportError: the connection broke, was silent for `silence` seconds, or a line is not JSON.
+            WatchSilent: no byte came for `silence` seconds.
+            TransportError: the connection broke, or a line is not JSON.
             ApiError: any other refusal, in either form.
         """
         params = _selectors(label_selector, field_selector) | {
@@ -158,8 +166,11 @@ class Client:
         request = f"WATCH {path}"
         async with _translated(request), await self._send("GET", path, params, timeout) as response:
             await _raise_for_status(response, request)
-            async for line in _lines(response.content):
-                yield _event(line, request)
+            try:
+                async for line in _lines(response.content):
+                    yield _event(line, request)
+            except TimeoutError as error:
+                raise WatchSilent(f"silent for {silence:g} s", request=request) from error
 
     async def create(
         self, resource: Resource, body: Mapping[str, Any], subresource: str | None = None

@@ -92,6 +92,10 @@ class TransportError(ApiError):
         super().__init__(0, "", message, request=request)
 
 
+class WatchSilent(TransportError):
+    """A watch brought no byte for so long that its connection may be dead; some kinds have no bookmarks."""
+
+
 class NotLeading(TransportError):
     """The request was not sent: this process may not write."""
 

@@ -2,7 +2,15 @@
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 QUEUE_BUCKETS = tuple(10.0**power for power in range(-8, 4))
 RECONCILE_BUCKETS = (
@@ -15,7 +23,9 @@ class Metrics:
     """All metrics of one process, in a registry of its own."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call] # *_created series double the output, and no dashboard reads them
         self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
         queue, one = ("name", "controller"), ("controller",)
         self.depth = Gauge("workqueue_depth", "Current depth of workqueue", queue, registry=registry)
         self.adds = Counter("workqueue_adds", "Adds handled by workqueue", queue, registry=registry)

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from hyperpod_inference.kube.client import WATCH_SILENCE, Client
-from hyperpod_inference.kube.errors import ApiError, Gone
+from hyperpod_inference.kube.errors import ApiError, Gone, WatchSilent
 from hyperpod_inference.kube.resources import Resource
 from hyperpod_inference.kube.store import Body, Key, Store, key_of
 
@@ -114,6 +114,8 @@ class Reflector:
             self._version = None
             since = self._clock() - self._listed_at
             return 0.0 if since >= RELIST_PAUSE else RELIST_PAUSE - since + self._rng.random()
+        except WatchSilent:
+            return 0.0  # nothing to tell, or a dead connection: a new one will show
         except ApiError as error:
             return self._failed(error, error.retry_after)
         except Exception as error:  # a callback or a broken object: start over from a list
