@@ -86,6 +86,12 @@ class LocalCluster:
         return self._state.kubeconfig
 
     @property
+    def kubectl(self) -> str:
+        """A kubectl to run: the one that came with the control plane, else the one on PATH."""
+        bundled = self._state.bin / "kubectl"
+        return str(bundled) if bundled.is_file() else "kubectl"
+
+    @property
     def front_door(self) -> str:
         """The URL of the front door. Raises StartError when no cluster runs here."""
         url = self.status().front_door

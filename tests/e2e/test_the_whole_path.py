@@ -1,0 +1,112 @@
+"""A custom resource in, a real chat completion out, through the real scheduler."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hyperpod_inference.api import names
+from hyperpod_inference.kube.client import Client
+from hyperpod_inference.kube.resources import DEPLOYMENTS, PODS, SERVICES
+from hyperpod_inference.local import tryout
+from hyperpod_inference.local.cluster import LocalCluster
+from hyperpod_inference.local.install import deployment_available, wait_for
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+READY_WITHIN = 300.0
+
+
+async def ready(client: Client, body: dict[str, Any]) -> dict[str, Any]:
+    metadata = body["metadata"]
+    return await tryout.endpoint_ready(
+        client,
+        metadata["namespace"],
+        metadata["name"],
+        replicas=body["spec"]["replicas"],
+        timeout=READY_WITHIN,
+    )
+
+
+async def test_replicas_fall_back_in_order_and_a_real_engine_answers(
+    local_cluster: LocalCluster, client: Client, tenants: None, endpoint: dict[str, Any]
+) -> None:
+    await client.apply(endpoint, "test")
+    seen = await ready(client, endpoint)
+
+    rows = await tryout.placements_of(client, seen)
+    assert [row.instance_type for row in rows] == endpoint["spec"]["instanceTypes"]
+    assert [row.choice for row in rows] == [1, 2, 3]
+    assert "7 by default/training" in rows[1].why
+
+    name, namespace = endpoint["metadata"]["name"], endpoint["metadata"]["namespace"]
+    answer = await tryout.ask(f"{local_cluster.front_door}/{namespace}/{name}", "What is the capital of France?")
+    assert "Paris" in answer.text
+    assert answer.completion_tokens > 0
+
+    status = seen["status"]
+    assert status["observedGeneration"] == seen["metadata"]["generation"]
+    conditions = {c["type"]: c for c in status["conditions"]}
+    assert conditions["Ready"]["status"] == "True"
+    assert conditions["TLSReady"]["status"] == "False", "what is not built says so"
+    assert conditions["TLSReady"]["reason"] == "NotBuilt"
+
+    table = kubectl(local_cluster, "get", "iec", name, "-n", namespace)
+    assert "DeploymentComplete" in table
+    assert "3" in table.splitlines()[1].split()
+
+
+async def test_an_operator_killed_in_the_middle_of_the_path_comes_back_and_finishes(
+    client: Client, endpoint: dict[str, Any]
+) -> None:
+    body = json.loads(json.dumps(endpoint))
+    body["spec"]["replicas"] = 1
+    await client.apply(body, "test")
+    metadata = body["metadata"]
+
+    async def begun() -> str | None:
+        await client.get(DEPLOYMENTS, metadata["name"], metadata["namespace"])
+        return None
+
+    await wait_for("the operator to begin", begun, 60.0)
+    kill(await operator_pod(client))
+
+    seen = await ready(client, body)
+    assert seen["status"]["state"] == "DeploymentComplete"
+    await deployment_available(client, names.OPERATOR_NAMESPACE, names.OPERATOR_DEPLOYMENT)
+    children = await client.list(SERVICES, metadata["namespace"], label_selector=f"app={metadata['name']}")
+    assert [child["metadata"]["name"] for child in children.items] == [metadata["name"]]
+
+
+async def operator_pod(client: Client) -> str:
+    pods = await client.list(PODS, names.OPERATOR_NAMESPACE, label_selector=f"app={names.OPERATOR_NAME}")
+    (pod,) = pods.items
+    return str(pod["metadata"]["name"])
+
+
+def kill(pod: str) -> None:
+    """SIGKILL the process of this pod, as an out-of-memory kill would."""
+    marker = f"POD_NAME={pod}".encode()
+    victims = [
+        int(process.name)
+        for process in Path("/proc").iterdir()
+        if process.name.isdigit() and marker in environment(process)
+    ]
+    assert victims, f"no process of pod {pod} is running"
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+
+
+def environment(process: Path) -> list[bytes]:
+    try:
+        return (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def kubectl(cluster: LocalCluster, *arguments: str) -> str:
+    command = [cluster.kubectl, "--kubeconfig", str(cluster.kubeconfig), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
