@@ -90,7 +90,9 @@ def _unpacked(root: Located, file: str) -> Iterator[Located]:
         return
     items = root.value.get("items")
     if not isinstance(items, list):
-        raise InputError(f"{file}:{root.line}: items: got {shown(items)}, expected a list of resources")
+        raise InputError(
+            f"{file}:{root.lines.get('items', root.line)}: items: got {shown(items)}, expected a list of resources"
+        )
     for index in range(len(items)):
         yield from _unpacked(root.part(("items", index)), file)
 

@@ -58,7 +58,7 @@ class HuggingFaceModel(Value):
     model_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]+/[a-zA-Z0-9_.-]+$")]
     """organisation/model."""
     token_secret_ref: KeySelector | None = None
-    """Secret with the access token of a gated model."""
+    """Secret with the access token of a gated model (core/v1)."""
 
 
 class S3Storage(Value):
@@ -122,11 +122,11 @@ class Probes(Value):
     """Health checks of the model container (core/v1)."""
 
     liveness_probe: Probe | None = None
-    """Restarts the container when it fails."""
+    """Restarts the container when it fails (core/v1)."""
     readiness_probe: Probe | None = None
-    """Holds traffic back while it fails."""
+    """Holds traffic back while it fails (core/v1)."""
     startup_probe: Probe | None = None
-    """Holds the other probes back until it succeeds."""
+    """Holds the other probes back until it succeeds (core/v1)."""
 
 
 class RequestLimits(Value):
@@ -199,9 +199,9 @@ class EndpointSpec(Value):
     metrics: Metrics | None = None
     """Metrics of the endpoint."""
     metrics_collector_resources: Annotated[ResourceRequirements | None, SINCE_V1] = None
-    """Resources of the metrics collector."""
+    """Resources of the metrics collector (core/v1)."""
     metrics_sidecar_resources: Annotated[ResourceRequirements | None, SINCE_V1] = None
-    """Resources of the proxy beside the model."""
+    """Resources of the proxy beside the model (core/v1)."""
     model_cache_config: Annotated[ModelCacheConfig | None, SINCE_V1] = None
     """What is put on nodes before pods need it."""
     model_name: ModelName
@@ -217,7 +217,7 @@ class EndpointSpec(Value):
     replicas: Int32 = 1
     """Pods to run while nothing scales them."""
     s3_uploader_resources: Annotated[ResourceRequirements | None, SINCE_V1] = None
-    """Resources of the data capture uploader."""
+    """Resources of the data capture uploader (core/v1)."""
     tags: Items[Tag] | None = None
     """Tags of the AWS resources."""
     tls_config: TlsConfig | None = None

@@ -137,21 +137,21 @@ class PodDefaults(Value):
     """Settings of the gateway's own pods (core/v1)."""
 
     affinity: Opaque | None = None
-    """Affinity of the pods."""
+    """Affinity of the pods (core/v1)."""
     annotations: dict[str, str] | None = None
     """Annotations of the pods."""
     env: ByName[EnvVar] | None = None
-    """Environment of the containers."""
+    """Environment of the containers (core/v1)."""
     env_from: Atomic[EnvFromSource] | None = None
-    """Environment of the containers from ConfigMaps and Secrets."""
+    """Environment of the containers from ConfigMaps and Secrets (core/v1)."""
     labels: dict[str, str] | None = None
     """Labels of the pods."""
     node_selector: dict[str, str] | None = None
     """Nodes of the pods."""
     resources: ResourceRequirements | None = None
-    """Resources of the containers."""
+    """Resources of the containers (core/v1)."""
     tolerations: Atomic[Toleration] | None = None
-    """Taints that the pods bear."""
+    """Taints that the pods bear (core/v1)."""
 
 
 class SchedulerWeights(Value):
@@ -202,7 +202,7 @@ class ModelScheduler(Value):
     model_name: Annotated[str, Field(min_length=1, max_length=253)]
     """The `model` of the requests; unique in the gateway."""
     model_selector: LabelSelector
-    """The model's pods."""
+    """The model's pods (meta/v1)."""
     name: Annotated[str, Field(min_length=1, max_length=63)]
     """Name of the scheduler."""
     replicas: Replicas = 2

@@ -116,9 +116,9 @@ class JumpStartSpec(Value):
     metrics: Metrics | None = None
     """Metrics of the endpoint."""
     metrics_collector_resources: Annotated[ResourceRequirements | None, SINCE_V1] = None
-    """Resources of the metrics collector."""
+    """Resources of the metrics collector (core/v1)."""
     metrics_sidecar_resources: Annotated[ResourceRequirements | None, SINCE_V1] = None
-    """Resources of the proxy beside the model."""
+    """Resources of the proxy beside the model (core/v1)."""
     model: JumpStartSource
     """Which model of which hub."""
     model_cache_config: Annotated[ModelCacheConfig | None, SINCE_V1] = None
@@ -126,7 +126,7 @@ class JumpStartSpec(Value):
     replicas: Int32 = 1
     """Pods to run while nothing scales them."""
     s3_uploader_resources: Annotated[ResourceRequirements | None, SINCE_V1] = None
-    """Resources of the data capture uploader."""
+    """Resources of the data capture uploader (core/v1)."""
     sage_maker_endpoint: SageMakerEndpointName | None = None
     """The SageMaker endpoint."""
     server: JumpStartServer

@@ -1,0 +1,188 @@
+"""The CustomResourceDefinitions: what AWS publishes, plus the later fields, in the form Kubernetes takes."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hyperpod_inference.api.crd import crds
+
+PUBLISHED = Path(__file__).parent / "published"  # one line for each field of the published schemas
+KEYWORDS = (
+    "type",
+    "format",
+    "default",
+    "enum",
+    "pattern",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type",
+    "x-kubernetes-int-or-string",
+    "nullable",
+)
+LATER = (
+    "spec.modelCacheConfig",
+    "spec.loadBalancer.idleTimeoutSeconds",
+    "spec.metricsSidecarResources",
+    "spec.metricsCollectorResources",
+    "spec.s3UploaderResources",
+    "spec.inferenceGateway",
+    "status.inferenceGateway",
+)
+DEFINITIONS = {each["spec"]["names"]["plural"]: each for each in crds()}
+SIZE_LIMIT = 120_000  # bytes; kubectl keeps a copy in an annotation, which holds 262,144
+
+
+def versions() -> Iterator[tuple[str, dict[str, Any]]]:
+    for plural, definition in DEFINITIONS.items():
+        for version in definition["spec"]["versions"]:
+            yield f"{plural}.{version['name']}", version
+
+
+VERSIONS = dict(versions())
+
+
+def described(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    """Every field with what the schema says of it, in the form of the published files."""
+    facts = [
+        f"{key}={json.dumps(sorted(node[key]) if key == 'enum' else node[key])}"
+        for key in KEYWORDS
+        if key in node
+    ]
+    if node.get("required"):
+        facts.append("required=" + json.dumps(sorted(node["required"])))
+    yield path, " ".join([path, *facts])
+    for name, each in sorted(node.get("properties", {}).items()):
+        yield from described(each, f"{path}.{name}")
+    for key, mark in (("items", "[]"), ("additionalProperties", "{}")):
+        if isinstance(node.get(key), dict):
+            yield from described(node[key], path + mark)
+
+
+def fields(version: Mapping[str, Any]) -> dict[str, str]:
+    properties = version["schema"]["openAPIV3Schema"]["properties"]
+    return dict(line for part in ("spec", "status") for line in described(properties[part], part))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PUBLISHED.glob("*.txt")))
+def test_every_published_field_is_there_as_published_and_only_later_ones_are_added(name: str) -> None:
+    ours = fields(VERSIONS[name])
+    published = (PUBLISHED / f"{name}.txt").read_text().splitlines()
+    added = {line for path, line in ours.items() if path.startswith(LATER)}
+    assert sorted(set(ours.values()) - added) == sorted(published)
+    assert name.endswith(".v1") or not added
+
+
+def test_a_field_newer_than_the_published_schemas_has_no_default() -> None:
+    # Stored objects would carry it, and clients that do not know the field refuse them.
+    for version in VERSIONS.values():
+        for path, line in fields(version).items():
+            assert not (path.startswith(LATER) and "default=" in line), line
+
+
+@pytest.mark.parametrize("plural", DEFINITIONS)
+def test_a_definition_is_small_enough_for_kubectl_apply(plural: str) -> None:
+    assert len(json.dumps(DEFINITIONS[plural], separators=(",", ":"))) < SIZE_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("plural", "short", "served", "stored"),
+    [
+        ("inferenceendpointconfigs", "iec", {"v1": True, "v1alpha1": False}, "v1"),
+        ("jumpstartmodels", "jsm", {"v1": True, "v1alpha1": False}, "v1"),
+        ("sagemakerendpointregistrations", "smer", {"v1": True, "v1alpha1": False}, "v1"),
+        ("inferencegatewayconfigs", "igwc", {"v1alpha1": True}, "v1alpha1"),
+    ],
+)
+def test_one_version_is_served_and_stored_and_the_older_waits_for_its_conversion(
+    plural: str, short: str, served: dict[str, bool], stored: str
+) -> None:
+    spec = DEFINITIONS[plural]["spec"]
+    assert {each["name"]: each["served"] for each in spec["versions"]} == served
+    assert [each["name"] for each in spec["versions"] if each["storage"]] == [stored]
+    assert spec["names"]["shortNames"] == [short]
+    assert spec["names"]["categories"] == ["hyperpod"]
+    assert "conversion" not in spec
+
+
+def nodes(schema: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(schema, dict):
+        yield schema
+        for key, each in schema.items():
+            if key == "properties":
+                for child in each.values():
+                    yield from nodes(child)
+            elif key in ("items", "additionalProperties"):
+                yield from nodes(each)
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_the_schema_is_structural(name: str) -> None:
+    for node in nodes(VERSIONS[name]["schema"]["openAPIV3Schema"]):
+        assert not {"$ref", "$defs", "title", "x-since", "x-required", "const", "oneOf"} & set(node), node
+        assert "type" in node or node.get("x-kubernetes-int-or-string"), node
+        assert node.get("additionalProperties") is not False
+        assert not ({"properties", "additionalProperties"} <= set(node)), node
+        assert set(node.get("required", ())) <= set(node.get("properties", ()))
+
+
+def resolves(schema: Mapping[str, Any], path: str) -> bool:
+    for part in path.lstrip(".").split("[")[0].split("."):
+        schema = schema.get("properties", {}).get(part) or {}
+    return bool(schema)
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_every_printed_column_and_the_scale_paths_lead_to_a_field(name: str) -> None:
+    version = VERSIONS[name]
+    schema = version["schema"]["openAPIV3Schema"]
+    paths = [each["jsonPath"] for each in version["additionalPrinterColumns"]]
+    paths = [path for path in paths if path != ".metadata.creationTimestamp"]
+    if name.endswith("v1alpha1") and not name.startswith("inferencegateway"):
+        paths.remove(".spec.instanceTypes") if ".spec.instanceTypes" in paths else None
+    paths += list(version["subresources"].get("scale", {}).values())
+    assert [path for path in paths if not resolves(schema, path)] == []
+
+
+def own_fields(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The fields of this project's own blocks: not those inside embedded Kubernetes types."""
+    if any(f"({group}/v1)" in schema.get("description", "") for group in ("core", "apps", "meta")):
+        return
+    for name, each in schema.get("properties", {}).items():
+        yield f"{path}.{name}", each
+        yield from own_fields(each, f"{path}.{name}")
+    if isinstance(schema.get("items"), dict):
+        yield from own_fields(schema["items"], f"{path}[]")
+
+
+@pytest.mark.parametrize("name", [name for name, version in VERSIONS.items() if version["served"]])
+def test_every_field_of_our_own_says_in_a_sentence_what_it_is(name: str) -> None:
+    properties = VERSIONS[name]["schema"]["openAPIV3Schema"]["properties"]
+    for part in ("spec", "status"):
+        for path, each in own_fields(properties[part], part):
+            assert each.get("description", "").endswith("."), path
+
+
+def test_the_older_version_demands_what_it_demanded_and_knows_fewer_sources() -> None:
+    spec = VERSIONS["inferenceendpointconfigs.v1alpha1"]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    assert "instanceType" in spec["required"]
+    source = spec["properties"]["modelSourceConfig"]["properties"]["modelSourceType"]
+    assert source["enum"] == ["fsx", "s3"]
+    rules = json.dumps(spec.get("x-kubernetes-validations", []))
+    assert "intelligentRoutingSpec" not in rules
+    assert "instanceTypes" not in rules
+
+
+def test_two_calls_give_equal_and_independent_definitions() -> None:
+    first, second = crds(), crds()
+    assert first == second
+    first[0]["spec"]["names"]["kind"] = "Other"
+    assert second[0]["spec"]["names"]["kind"] == "InferenceEndpointConfig"
