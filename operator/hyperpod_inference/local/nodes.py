@@ -1,7 +1,7 @@
 """The simulated nodes: what they offer and how they look to the cluster. Pure.
 
-Each is made in the image of a HyperPod instance type (`api.instance_types`), with the labels that AWS's clients
-and the operator read. `agent.heartbeat` registers them and keeps them alive.
+Each is made in the image of a HyperPod instance type (`api.instance_types`), with the labels that AWS's
+clients and the operator read. `agent.heartbeat` registers them and keeps them alive.
 """
 
 import json
@@ -143,7 +143,9 @@ def make(instance_types: Sequence[str], where: str = "nodes") -> list[LocalNode]
     for number, name in enumerate(instance_types):
         kind = INSTANCE_TYPES.get(name)
         if kind is None:
-            raise NodesError(f"{where}[{number}]: instance type {name!r} is not known; see api/instance_types.py")
+            raise NodesError(
+                f"{where}[{number}]: instance type {name!r} is not known; see api/instance_types.py"
+            )
         group = name.removeprefix("ml.").replace(".", "-")
         short = f"hyperpod-i-{number + 1:017x}"
         nodes.append(LocalNode(short, kind, NODE_ADDRESSES[number], group))

@@ -100,7 +100,7 @@ def _make(child: Node, host: Path, new: Path) -> None:
 
 def _names(host: Path) -> set[str]:
     try:
-        return set(os.listdir(host))
+        return {each.name for each in host.iterdir()}
     except OSError:
         return set()
 

@@ -5,8 +5,9 @@ unshares mount, pid, ipc and host name namespaces, builds the file system with `
 program as process 1 of its own tree, as a container runtime would. Started by `agent.process`; standard
 library only, because it is started once per container.
 
-It answers on the file descriptor named by its argument: first the program's process id as seen from outside, then nothing more if
-the program was started, or one line saying why not. It exits as the program exits, 128+N for signal N.
+It answers on the file descriptor named by its argument: first the program's process id as seen from outside,
+then nothing more if the program was started, or one line saying why not. It exits as the program exits, 128+N
+for signal N.
 """
 
 import json
@@ -112,7 +113,7 @@ def _execute(request: Request) -> None:
     for number in _FORWARDED:
         signal.signal(number, signal.SIG_DFL)
     try:
-        os.execvpe(request.argv[0], request.argv, request.env)
+        os.execvpe(request.argv[0], request.argv, request.env)  # noqa: S606 - what this module is for
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise OSError(error.errno, f'exec: "{request.argv[0]}": {reason}') from None

@@ -42,7 +42,7 @@ def main() -> int:
         return 2
     settings = Settings(restarts=Policy(base=options.restart_backoff))
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(options.kubeconfig, options.state, table, settings))
+        asyncio.run(_run(options.kubeconfig, options.state.resolve(), table, settings))
     return 0
 
 
@@ -70,7 +70,7 @@ async def _run(kubeconfig: Path, state: Path, table: list[nodes.LocalNode], sett
         context = Context(
             client=client,
             http=http,
-            state=state.resolve(),
+            state=state,
             nodes={node.name: node for node in table},
             services=services,
             recorder=EventRecorder(client, "kubelet"),
@@ -91,7 +91,7 @@ async def _run(kubeconfig: Path, state: Path, table: list[nodes.LocalNode], sett
 
 
 def _start(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    """Run it until the stack is closed; an agent that lost a part of itself ends, its supervisor restarts it."""
+    """Run it until the stack is closed; an agent that lost a part of itself ends, its supervisor sees it."""
 
     def done(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:

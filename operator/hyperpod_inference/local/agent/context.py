@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import aiohttp
 
@@ -19,7 +19,7 @@ from hyperpod_inference.local.agent.backoff import Policy
 from hyperpod_inference.local.nodes import LocalNode
 
 Body = Mapping[str, Any]
-Event = tuple[Body, Literal["Normal", "Warning"], str, str]
+Event = tuple[Body, str, str, str]
 """About what, of which type, reason, message."""
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class Context:
         """Delete one pod's logs."""
         shutil.rmtree(self.log_directory(pod), ignore_errors=True)
 
-    def event(self, about: Body, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+    def event(self, about: Body, kind: str, reason: str, message: str) -> None:
         """Have an Event written, after those before it, without waiting for it."""
         self._events.put_nowait((about, kind, reason, message))
 
@@ -128,7 +128,7 @@ class Context:
         """Write Events in order until cancelled."""
         while True:
             about, kind, reason, message = await self._events.get()
-            await self.recorder.record(about, kind, reason, message)
+            await self.recorder.record(about, "Normal" if kind == "Normal" else "Warning", reason, message)
 
     def spawn(self, work: Any) -> None:
         """Run a coroutine on the side; its failure is logged."""

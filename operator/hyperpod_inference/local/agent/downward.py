@@ -32,7 +32,9 @@ def field(pod: Body, path: str, pod_ip: str, host_ip: str) -> str:
     if path in ("metadata.labels", "metadata.annotations"):
         pairs = metadata.get(path.removeprefix("metadata.")) or {}
         return "\n".join(f"{key}={_quoted(value)}" for key, value in sorted(pairs.items()))
-    raise ValueError(f"unsupported fieldPath: {path}; known: {', '.join(sorted(simple))}, metadata.labels['KEY']")
+    raise ValueError(
+        f"unsupported fieldPath: {path}; known: {', '.join(sorted(simple))}, metadata.labels['KEY']"
+    )
 
 
 def _quoted(value: str) -> str:

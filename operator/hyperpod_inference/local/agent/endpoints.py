@@ -33,7 +33,7 @@ def frontends(service: Body) -> list[Frontend]:
 
 
 def backends(frontend: Frontend, slices: Iterable[Body]) -> tuple[Address, ...]:
-    """Ready endpoints behind it, sorted; a slice's port is matched by name, so a named targetPort is resolved."""
+    """Ready endpoints behind it, sorted; a slice's port, matched by name, has the targetPort resolved."""
     found: set[Address] = set()
     for each in slices:
         for port in each.get("ports") or ():

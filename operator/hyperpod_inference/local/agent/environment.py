@@ -157,5 +157,10 @@ def _links(name: str, address: str, ports: Iterable[Body]) -> dict[str, str]:
         if number == 0:
             result[f"{prefix}_PORT"] = url
         base = f"{prefix}_PORT_{value}_{protocol}"
-        result |= {base: url, f"{base}_PROTO": protocol.lower(), f"{base}_PORT": value, f"{base}_ADDR": address}
+        result |= {
+            base: url,
+            f"{base}_PROTO": protocol.lower(),
+            f"{base}_PORT": value,
+            f"{base}_ADDR": address,
+        }
     return result

@@ -1,10 +1,9 @@
 """The files of configMap, secret, downwardAPI and projected volumes: which, and how they are written.
 
-`contents` is pure. `write` replaces all files of a volume at once, as the kubelet does: a running program sees
-either the old or the new set through the `..data` link.
+`contents` is pure. `write` replaces all files of a volume at once, as the kubelet does: a running program
+sees either the old or the new set through the `..data` link.
 """
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,7 +77,7 @@ def contents(pod: Body, volume: Body, sources: Sources, tokens: Mapping[str, str
 
 
 def _default_mode(volume: Body) -> int:
-    kind = next(
+    kind: Body = next(
         (volume[each] for each in ("projected", "configMap", "secret", "downwardAPI") if each in volume), {}
     )
     return int(kind.get("defaultMode") or 0o644)
@@ -145,7 +144,7 @@ def write(directory: Path, files: Files) -> None:
 
 
 def _link_names(directory: Path, names: set[str]) -> None:
-    for name in names - set(os.listdir(directory)):
+    for name in names - {each.name for each in directory.iterdir()}:
         (directory / name).symlink_to(f"{_DATA}/{name}")
     for old in directory.iterdir():
         if old.is_symlink() and not old.name.startswith("..") and old.name not in names:

@@ -103,7 +103,9 @@ class KubeletApi:
         worker = self._manager.worker(namespace, name)
         runner = worker.runners.get(container) if worker else None
         if runner is None:
-            return web.Response(status=404, text=f"no container {container!r} in pod {namespace}/{name} here\n")
+            return web.Response(
+                status=404, text=f"no container {container!r} in pod {namespace}/{name} here\n"
+            )
         log = runner.log(previous)
         if log is None:
             which = "previous terminated" if previous else "running"

@@ -46,11 +46,11 @@ class Log:
         """Add what the process wrote; `stream` is stdout or stderr."""
         rest = self._partial[stream]
         rest += data
-        *lines, tail = rest.split(b"\n")
+        *lines, tail = bytes(rest).split(b"\n")
         self._partial[stream] = bytearray(tail)
         self._store(stream, lines)
         if len(tail) >= MAX_LINE:
-            self._store(stream, [bytes(tail)])
+            self._store(stream, [tail])
             self._partial[stream].clear()
 
     def close(self) -> None:

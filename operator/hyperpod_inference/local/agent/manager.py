@@ -61,9 +61,9 @@ class Manager:
     async def _forget_old_pods(self) -> None:
         await self.reflector.synced()
         known = {pod["metadata"]["uid"] for pod in self.store.list()}
-        for directory, uid_of in (("pods", lambda name: name), ("logs", lambda name: name.rsplit("_", 1)[-1])):
+        for directory in ("pods", "logs"):
             for path in (self._context.directory / directory).glob("*"):
-                if uid_of(path.name) not in known:
+                if path.name.rsplit("_", 1)[-1] not in known:
                     shutil.rmtree(path, ignore_errors=True)
 
     def _on_change(self, event: str, old: Body | None, new: Body | None) -> None:
@@ -78,7 +78,9 @@ class Manager:
             self._workers[uid][0].update(new)
         else:
             worker = Worker(self._context, new)
-            self._workers[uid] = (worker, asyncio.create_task(worker.run(), name=f"pod {uid}"))
+            task = asyncio.create_task(worker.run())
+            task.add_done_callback(_log_failure)
+            self._workers[uid] = (worker, task)
 
     def _gone(self, pod: Body) -> None:
         entry = self._workers.pop(pod["metadata"]["uid"], None)
@@ -86,11 +88,12 @@ class Manager:
             self._context.spawn(self._bury(*entry))
 
     async def _bury(self, worker: Worker, task: asyncio.Task[None]) -> None:
-        if not worker.deleting or not task.done():
-            await asyncio.wait([task], timeout=0 if not worker.deleting else 5)
+        if not worker.confirming:  # gone from the API without our word: nothing to be gentle for
             task.cancel()
-        results = await asyncio.gather(task, return_exceptions=True)
-        for error in results:
-            if isinstance(error, Exception):
-                logger.error("pod worker failed", exc_info=error)
+        await asyncio.gather(task, return_exceptions=True)
         worker.forget()
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("a pod's worker failed; the pod stays as it is", exc_info=task.exception())

@@ -89,13 +89,15 @@ def _condition(
 ) -> dict[str, Any]:
     status = "True" if holds else "False"
     since = old["lastTransitionTime"] if old and old.get("status") == status else timestamp(now)
-    result: dict[str, Any] = {"type": kind, "status": status, "lastTransitionTime": since}
-    result |= {"lastProbeTime": None}
-    if reason:
-        result["reason"] = reason
-    if message:
-        result["message"] = message
-    return result
+    return {
+        "type": kind,
+        "status": status,
+        "lastTransitionTime": since,
+        "lastProbeTime": None,
+        # None removes what an earlier state left: the status is written as a patch.
+        "reason": reason or None,
+        "message": message or None,
+    }
 
 
 def _initialized(pod: Body, containers: Containers, phase_now: str) -> Verdict:
@@ -137,7 +139,11 @@ def _ready(pod: Body, containers_ready: Verdict, old: Mapping[str, Body]) -> Ver
     missing = [gate for gate in gates if (old.get(gate) or {}).get("status") != "True"]
     if not missing:
         return True, "", ""
-    return False, "ReadinessGatesNotReady", f'corresponding condition of pod readiness gate "{missing[0]}" is not True'
+    return (
+        False,
+        "ReadinessGatesNotReady",
+        f'corresponding condition of pod readiness gate "{missing[0]}" is not True',
+    )
 
 
 def _statuses(specs: Sequence[Body], containers: Containers, init: bool = False) -> list[dict[str, Any]]:

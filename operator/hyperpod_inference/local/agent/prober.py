@@ -70,9 +70,7 @@ async def _http(http: aiohttp.ClientSession, action: Body, target: Target, secon
     headers.setdefault("User-Agent", "kube-probe/1.34")
     timeout = aiohttp.ClientTimeout(total=seconds)
     verify = _NO_VERIFY if scheme == "https" else True
-    async with http.get(
-        url, headers=headers, timeout=timeout, ssl=verify, allow_redirects=False
-    ) as response:
+    async with http.get(url, headers=headers, timeout=timeout, ssl=verify, allow_redirects=False) as response:
         if 200 <= response.status < 400:
             return Result(True)
         return Result(False, f"HTTP probe failed with statuscode: {response.status}")
@@ -99,7 +97,9 @@ def port_number(port: int | str, container: Body) -> int:
         return int(port)
     named = {each.get("name"): int(each["containerPort"]) for each in container.get("ports") or ()}
     if port not in named:
-        raise ValueError(f"port {port!r} is not among the container's named ports: {sorted(filter(None, named))}")
+        raise ValueError(
+            f"port {port!r} is not among the container's named ports: {sorted(filter(None, named))}"
+        )
     return named[port]
 
 
@@ -108,9 +108,9 @@ async def watch(
     probe: Probe,
     target: Target,
     floor: float,
-    report: Callable[[Probe, bool | None, Result], None],
+    heard: Callable[[bool | None, Result], bool],
 ) -> None:
-    """Ask again and again until cancelled; `report(probe, verdict, result)` after each answer.
+    """Ask again and again, until cancelled or until `heard(verdict, result)` answers False.
 
     The verdict is None while a threshold is not reached.
     """
@@ -119,5 +119,6 @@ async def watch(
     while True:
         result = await check(http, probe.action, target, max(probe.timeout, floor))
         tally = tally.add(result.success)
-        report(probe, tally.verdict(probe), result)
+        if not heard(tally.verdict(probe), result):
+            return
         await asyncio.sleep(probe.period)

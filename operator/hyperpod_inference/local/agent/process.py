@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Self, cast
 
 import hyperpod_inference
 from hyperpod_inference.local.rootfs import Mount

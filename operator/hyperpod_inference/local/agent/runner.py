@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from hyperpod_inference.local import images
-from hyperpod_inference.local.agent import environment, prober, volumes
+from hyperpod_inference.local.agent import environment, prober, volumes, waits
+from hyperpod_inference.local.agent.backoff import Backoff
 from hyperpod_inference.local.agent.containers import Container, Running, Terminated, Waiting, is_sidecar
 from hyperpod_inference.local.agent.context import Context
 from hyperpod_inference.local.agent.environment import ConfigError, Sources
 from hyperpod_inference.local.agent.logs import Log
-from hyperpod_inference.local.agent.probes import Kind, Probe
+from hyperpod_inference.local.agent.probes import Probe
+from hyperpod_inference.local.agent.probing import Probing
 from hyperpod_inference.local.agent.process import Launch, Process, StartError, base_environment
 from hyperpod_inference.local.agent.storage import Backing
 from hyperpod_inference.local.rootfs import Mount
@@ -41,7 +43,7 @@ class Runner:
         self._changed = changed
         self._process: Process | None = None
         self._follower: asyncio.Task[None] | None = None
-        self._probes: list[asyncio.Task[None]] = []
+        self._probing: Probing | None = None
         self._target: prober.Target | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
@@ -54,24 +56,21 @@ class Runner:
         try:
             image = images.find(self.spec["image"])
         except images.UnknownImage as error:
-            self._pull_failed(str(error))
+            self._cannot(waits.pull_failed(self.spec["image"], str(error)))
             return
         if not self.container.ever_ran:
-            self._event("Normal", "Pulled", f'Container image "{self.spec["image"]}" already present on machine')
+            present = f'Container image "{self.spec["image"]}" already present on machine'
+            self._tell([("Normal", "Pulled", present)])
         try:
             launch = await self._launch(image, sources, backings)
         except ConfigError as error:
-            self._config_failed(str(error))
+            self._cannot(waits.config_failed(str(error)))
             return
         await self._execute(launch, sources)
 
-    async def _launch(
-        self, image: images.Image, sources: Sources, backings: Mapping[str, Backing]
-    ) -> Launch:
+    async def _launch(self, image: images.Image, sources: Sources, backings: Mapping[str, Backing]) -> Launch:
         objects = await volumes.fetch(self._context.client, self.pod, environment.needs(self.spec))
-        known = Sources(
-            sources.pod_ip, sources.host_ip, objects, sources.services, sources.allocatable
-        )
+        known = Sources(sources.pod_ip, sources.host_ip, objects, sources.services, sources.allocatable)
         variables = environment.resolve(self.pod, self.spec, known)
         command, arguments = environment.command(self.spec, variables)
         argv = image.argv(command, arguments)
@@ -114,58 +113,44 @@ class Runner:
         except StartError as error:
             log.close()
             ended = Terminated(128, "StartError", str(error), started, self._context.now(), identity)
-            self._event("Warning", "Failed", f"Error: {error}")
+            self._tell([("Warning", "Failed", f"Error: {error}")])
             self._ended(ended, changes)
             return
         self._process = process
         self._hurry.clear()
-        self._event("Normal", "Created", f"Created container: {self.container.name}")
-        self._event("Normal", "Started", f"Started container {self.container.name}")
+        name = self.container.name
+        created = ("Normal", "Created", f"Created container: {name}")
+        self._tell([created, ("Normal", "Started", f"Started container {name}")])
+        started_already = not self.spec.get("startupProbe")
+        ready = started_already and not self.spec.get("readinessProbe")
+        self._set(Running(started), **changes, pull=Backoff(), started=started_already, ready=ready)
         self._target = prober.Target(sources.pod_ip, self.spec, process.pid, launch.env)
-        waits = bool(self.spec.get("startupProbe"))
-        ready = not waits and not self.spec.get("readinessProbe")
-        self._set(Running(started), **changes, started=not waits, ready=ready)
+        floor = self._context.settings.probe_timeout_floor
+        self._probing = Probing(self._context.http, self.spec, self._target, floor, self)
         self._follower = asyncio.create_task(self._follow(process, log, started, identity))
-        self._begin_probes(Kind.STARTUP) if waits else self._begin_probes(Kind.READINESS, Kind.LIVENESS)
         self._context.spawn(self._hook("postStart"))
-
-    def _pull_failed(self, message: str) -> None:
-        now = self._context.now()
-        pull = self.container.pull.after(now, now - now, self._context.settings.restarts)
-        if pull.failures == 1:  # show the reason for one back-off before repeating the look-up
-            pull = pull.after(now, now - now, self._context.settings.restarts)
-        self._event("Warning", "Failed", f'Failed to pull image "{self.spec["image"]}": {message}')
-        self._event("Warning", "Failed", "Error: ErrImagePull")
-        self._set(Waiting("ErrImagePull", message), pull=pull)
-
-    def _config_failed(self, message: str) -> None:
-        now = self._context.now()
-        again = self.container.pull.after(now, now - now, self._context.settings.restarts)
-        self._event("Warning", "Failed", f"Error: {message}")
-        self._set(Waiting("CreateContainerConfigError", message), pull=again)
 
     def hold(self) -> None:
         """Show that the container waits for its back-off."""
-        state, uid = self.container.state, self.pod["metadata"]["uid"]
-        metadata = self.pod["metadata"]
-        who = f"{metadata['name']}_{metadata['namespace']}({uid})"
-        if isinstance(state, Waiting) and state.reason == "ErrImagePull":
-            message = f'Back-off pulling image "{self.spec["image"]}": ErrImagePull: {state.message}'
-            self._event("Normal", "BackOff", f'Back-off pulling image "{self.spec["image"]}"')
-            self._set(Waiting("ImagePullBackOff", message))
-        elif isinstance(state, Terminated):
-            delay = self._context.settings.restarts.delay(self.container.crashes.failures)
-            who = f"container={self.container.name} pod={who}"
-            self._event("Warning", "BackOff", f"Back-off restarting failed {who}")
-            waiting = Waiting("CrashLoopBackOff", f"back-off {_span(delay)} restarting failed {who}")
-            self._set(waiting, last=state)
+        shown = waits.held(self.pod, self.container, self.spec["image"], self._context.settings.restarts)
+        if shown is not None:
+            last = self.container.ended
+            self._tell(shown[1])
+            self._set(shown[0], last=last)
+
+    def _cannot(self, shown: tuple[Waiting, list[waits.Told]]) -> None:
+        policy = self._context.settings.restarts
+        pull = waits.next_look(self.container.pull, self._context.now(), policy)
+        self._tell(shown[1])
+        self._set(shown[0], pull=pull, last=self.container.ended)
 
     # --- running -----------------------------------------------------------------------------------------
 
     async def _follow(self, process: Process, log: Log, started: datetime, identity: str) -> None:
         code = await process.ended
         log.close()
-        await self._end_probes()
+        if self._probing is not None:
+            await self._probing.close()
         reason = "Completed" if code == 0 else "Error"
         message = self._message(code, log)
         self._process = None
@@ -183,46 +168,27 @@ class Runner:
         crashes = self.container.crashes.after(ended.finished, ended.finished - ended.started, policy)
         self._set(ended, **{**changes, "crashes": crashes})
 
-    def _begin_probes(self, *kinds: Kind) -> None:
-        for kind in kinds:
-            probe = Probe.of(self.spec, kind)
-            if probe is not None and self._target is not None:
-                floor = self._context.settings.probe_timeout_floor
-                work = prober.watch(self._context.http, probe, self._target, floor, self._probed)
-                self._probes.append(asyncio.create_task(work))
+    # What `probing` reports.
 
-    async def _end_probes(self) -> None:
-        tasks, self._probes = self._probes, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    def probe_failed(self, probe: Probe, message: str) -> None:
+        """One failure, before any threshold."""
+        if self._stopping is None:
+            self._tell([("Warning", "Unhealthy", f"{probe.kind.capitalize()} probe failed: {message}")])
 
-    def _probed(self, probe: Probe, verdict: bool | None, result: prober.Result) -> None:
-        if not self.container.running or self._stopping:
-            return
-        if not result.success:
-            self._event("Warning", "Unhealthy", f"{probe.kind.capitalize()} probe failed: {result.message}")
-        if probe.kind is Kind.READINESS:
-            if verdict is not None and verdict != self.container.ready:
-                self._set(self.container.state, ready=verdict, started=True)
-        elif verdict is False:
-            self._event(
-                "Normal",
-                "Killing",
-                f"Container {self.container.name} failed {probe.kind} probe, will be restarted",
-            )
-            self.stop(probe.grace if probe.grace is not None else self._grace())
-        elif probe.kind is Kind.STARTUP and verdict:
-            self._passed_startup()
-
-    def _passed_startup(self) -> None:
-        if self.container.started:
-            return
-        startup, self._probes = self._probes, []
+    def passed_startup(self) -> None:
+        """The startup probe passed."""
         self._set(self.container.state, started=True, ready=not self.spec.get("readinessProbe"))
-        self._begin_probes(Kind.READINESS, Kind.LIVENESS)
-        for task in startup:  # the caller's own task among them: it ends at its next sleep
-            task.cancel()
+
+    def became_ready(self, ready: bool) -> None:
+        """The readiness probe's verdict."""
+        if self.container.running and ready != self.container.ready:
+            self._set(self.container.state, ready=ready)
+
+    def unhealthy(self, probe: Probe) -> None:
+        """A startup or liveness probe failed for good: the container is restarted."""
+        text = f"Container {self.container.name} failed {probe.kind} probe, will be restarted"
+        self._tell([("Normal", "Killing", text)])
+        self.stop(self._grace() if probe.grace is None else probe.grace)
 
     # --- stopping ----------------------------------------------------------------------------------------
 
@@ -258,11 +224,16 @@ class Runner:
             self._changed()
 
     async def _ended_or_hurried(self, process: Process) -> None:
-        hurried = asyncio.create_task(self._hurry.wait())
+        hurried = asyncio.ensure_future(self._hurried())
+        ended = asyncio.ensure_future(asyncio.shield(process.ended))
         try:
-            await asyncio.wait({process.ended, hurried}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([ended, hurried], return_when=asyncio.FIRST_COMPLETED)
         finally:
             hurried.cancel()
+
+    async def _hurried(self) -> int:
+        await self._hurry.wait()
+        return 0
 
     async def _hook(self, name: str) -> None:
         action = (self.spec.get("lifecycle") or {}).get(name)
@@ -274,7 +245,7 @@ class Runner:
         result = await prober.check(self._context.http, action, self._target, max(self._grace(), 1))
         if not result.success:
             reason = "FailedPreStopHook" if name == "preStop" else "FailedPostStartHook"
-            self._event("Warning", reason, f"{name} hook failed: {result.message}")
+            self._tell([("Warning", reason, f"{name} hook failed: {result.message}")])
 
     # --- telling -----------------------------------------------------------------------------------------
 
@@ -282,8 +253,9 @@ class Runner:
         self.container = self.container.now(state, **changes)
         self._changed()
 
-    def _event(self, kind: Any, reason: str, message: str) -> None:
-        self._context.event(self.pod, kind, reason, message)
+    def _tell(self, told: list[waits.Told]) -> None:
+        for kind, reason, message in told:
+            self._context.event(self.pod, kind, reason, message)
 
     def log(self, previous: bool = False) -> Log | None:
         """The log of this run, or of the one before; None if there was none.
@@ -300,8 +272,3 @@ class Runner:
     def sidecar(self) -> bool:
         """Whether it runs beside the main containers."""
         return is_sidecar(self.spec)
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds, 1), 60)
-    return f"{minutes:g}m{rest:g}s" if minutes else f"{rest:g}s"

@@ -1,7 +1,7 @@
-"""Volumes whose data outlives a pod: buckets and file systems, served from directories of the cluster's state.
+"""Volumes whose data outlives a pod: buckets and file systems, served from the cluster's state directory.
 
-`s3/BUCKET/PREFIX` of the state directory stands for an S3 bucket mounted by Mountpoint, `fsx/FILESYSTEM` for an
-FSx for Lustre file system. `resolve` is pure but for looking whether the directory is there.
+`s3/BUCKET/PREFIX` below it stands for an S3 bucket mounted by Mountpoint, `fsx/FILESYSTEM` for an FSx for
+Lustre file system. `resolve` is pure but for looking whether the directory is there.
 """
 
 from collections.abc import Mapping
@@ -61,8 +61,8 @@ def _bucket(root: Path, attributes: Body, options: list[str], read_only: bool, n
     if not _inside(root, path) or not path.is_dir():
         held = ", ".join(sorted(each.name for each in root.glob("*") if each.is_dir())) or "none"
         raise MountError(
-            f'MountVolume.SetUp failed for volume "{name}": Could not mount "s3://{bucket}/{prefix}": no such '
-            f"bucket or prefix. Local buckets are directories under {root}; present: {held}"
+            f'MountVolume.SetUp failed for volume "{name}": Could not mount "s3://{bucket}/{prefix}": '
+            f"no such bucket or prefix. Local buckets are directories under {root}; present: {held}"
         )
     return Backing(path, read_only or "read-only" in options or "read-only" in attributes)
 

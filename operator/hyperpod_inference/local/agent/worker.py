@@ -42,6 +42,7 @@ class Worker:
         self._start_time = status.get("startTime") or timestamp(context.now())
         self._over = status.get("phase") in _TERMINAL
         self._mounted = False
+        self.confirming = False
         self.volumes = Volumes(context.client, context.pod_directory(self._uid), context.state, context.now)
         self.runners = {
             spec["name"]: Runner(context, pod, spec, restored(pod, spec, context.now()), self._changed)
@@ -92,15 +93,14 @@ class Worker:
             self.pod["metadata"]["namespace"],
             spec.get("enableServiceLinks", True),
         )
-        return Sources(
-            self._ip, self._node.address, services=links, allocatable=self._node.allocatable()
-        )
+        return Sources(self._ip, self._node.address, services=links, allocatable=self._node.allocatable())
 
     async def _prepare(self) -> None:
         if self._over:
             return
         self._dirty.set()
         while not self.deleting:
+            self._wake.clear()
             try:
                 await self.volumes.prepare(self.pod, self._sources())
                 self._mounted = True
@@ -148,8 +148,10 @@ class Worker:
             try:
                 await self.runners[name].start(self._sources(), self.volumes.backings)
             except ApiError as error:
-                logger.warning("container %s of %s not started: %s", name, self.pod["metadata"]["name"], error)
-                await self._wait(_STATUS_RETRY)
+                logger.warning(
+                    "container %s of %s not started: %s", name, self.pod["metadata"]["name"], error
+                )
+                await asyncio.sleep(error.retry_after or _STATUS_RETRY)
                 self._wake.set()
 
     async def _wait(self, seconds: float | None) -> None:
@@ -189,6 +191,7 @@ class Worker:
 
     async def _confirm(self) -> None:
         name, namespace = self.pod["metadata"]["name"], self.pod["metadata"]["namespace"]
+        self.confirming = True
         while True:
             try:
                 await self._write(self._status())

@@ -55,13 +55,15 @@ def _crash(options: argparse.Namespace) -> int:
 
 
 def _echo(options: argparse.Namespace) -> int:
+    address = os.environ.get("HYPERPOD_LOCAL_POD_IP", "127.0.0.1")
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             """Answer with who and where this pod is."""
             unready = options.unready_file is not None and options.unready_file.exists()
             status = 503 if self.path == "/ready" and unready else 200
             pod = {"text": options.text, "pod": os.environ.get("HOSTNAME", ""), "path": self.path}
-            body = json.dumps(pod | {"address": self.server.server_address[0]}).encode() + b"\n"
+            body = json.dumps(pod | {"address": address}).encode() + b"\n"
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -73,7 +75,6 @@ def _echo(options: argparse.Namespace) -> int:
             sys.stdout.write(f"{text % arguments}\n")
             sys.stdout.flush()
 
-    address = os.environ.get("HYPERPOD_LOCAL_POD_IP", "127.0.0.1")
     with ThreadingHTTPServer((address, options.port), Handler) as server:
         sys.stdout.write(f"listening on {address}:{options.port}\n")
         sys.stdout.flush()

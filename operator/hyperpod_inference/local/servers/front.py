@@ -85,7 +85,7 @@ class Front:
         return await self._forward(request, request.raw_path)
 
     async def _forward(self, request: web.Request, path: str) -> web.StreamResponse:
-        body = await request.read() if request.can_read_body else None
+        body = await request.read() or None
         headers = {key: value for key, value in request.headers.items() if key.lower() not in _HOP_BY_HOP}
         async with self._engine.request(
             request.method, f"http://engine{path}", data=body, headers=headers

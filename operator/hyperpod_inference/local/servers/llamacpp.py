@@ -1,8 +1,8 @@
 """A real model engine with vLLM's command line: llama.cpp (PyPI `xllamacpp`) behind a thin HTTP front.
 
-Runs in the role of vLLM, LMI, TGI and deep learning container images on local nodes. The native server speaks the
-OpenAI API on a Unix socket; `front` adds what those images have and llama.cpp lacks (/ping, /invocations, vLLM's
-metric names) and listens on the pod's address. One thread, so that several replicas fit on a laptop.
+Runs in the role of vLLM, LMI, TGI and deep learning container images on local nodes. The native server speaks
+the OpenAI API on a Unix socket; `front` adds what those images have and llama.cpp lacks (/ping, /invocations,
+vLLM's metric names) and listens on the pod's address. One thread, so that several replicas fit on a laptop.
 """
 
 import argparse
@@ -96,7 +96,8 @@ def find_weights(model: str) -> Path:
         return found[0]
     if not path.is_dir():
         raise NoWeights(
-            f"no model at {model}: local nodes serve weights from a volume (s3, fsx or a PVC), they do not download"
+            f"no model at {model}: local nodes serve weights from a volume (s3, fsx or a PVC) and do not "
+            "download any"
         )
     held = ", ".join(sorted(each.name for each in path.iterdir())[:10]) or "nothing"
     raise NoWeights(f"no *.gguf file under {model}, which holds {held}: the local engine reads GGUF weights")
@@ -104,7 +105,7 @@ def find_weights(model: str) -> Path:
 
 def start_engine(weights: Path, options: Options, socket: Path) -> Any:
     """Load the model and serve it on a Unix socket from a native thread; returns the server to keep."""
-    import xllamacpp  # here because it is 100 MB of native code
+    import xllamacpp  # type: ignore[import-untyped]  # here because it is 100 MB of native code
 
     params = xllamacpp.CommonParams()
     params.model.path = str(weights)

