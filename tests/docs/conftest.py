@@ -43,7 +43,7 @@ def blocks_of(file: str, text: str) -> Iterator[Block]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Fills `block` (every fenced one), `cluster_block` (those that start a cluster) and `link` (relative)."""
+    """Fills `block` (every fenced one), `cluster_block` (those that start one) and `link` (relative ones)."""
     texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in documents()}
     blocks = [block for file, text in texts.items() for block in blocks_of(file, text)]
     if "block" in metafunc.fixturenames:
