@@ -165,6 +165,8 @@ def _rules(model: type[Value]) -> list[dict[str, Any]]:
 
 def _rule(rule: Rule) -> dict[str, Any]:
     body: dict[str, Any] = {"rule": rule.cel, "message": rule.message}
+    if not rule.field.startswith("metadata."):  # the server knows no paths into metadata
+        body["fieldPath"] = f".{rule.field}"
     return body | ({SINCE: rule.since} if rule.since else {})
 
 

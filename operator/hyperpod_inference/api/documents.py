@@ -90,9 +90,8 @@ def _unpacked(root: Located, file: str) -> Iterator[Located]:
         return
     items = root.value.get("items")
     if not isinstance(items, list):
-        raise InputError(
-            f"{file}:{root.lines.get('items', root.line)}: items: got {shown(items)}, expected a list of resources"
-        )
+        line = root.lines.get("items", root.line)
+        raise InputError(f"{file}:{line}: items: got {shown(items)}, expected a list of resources")
     for index in range(len(items)):
         yield from _unpacked(root.part(("items", index)), file)
 

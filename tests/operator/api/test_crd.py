@@ -186,3 +186,17 @@ def test_two_calls_give_equal_and_independent_definitions() -> None:
     assert first == second
     first[0]["spec"]["names"]["kind"] = "Other"
     assert second[0]["spec"]["names"]["kind"] == "InferenceEndpointConfig"
+
+
+def rules(schema: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    for node in nodes(schema):
+        for rule in node.get("x-kubernetes-validations", ()):
+            yield node, rule
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_every_rule_points_to_a_field_and_says_what_to_do(name: str) -> None:
+    for node, rule in rules(VERSIONS[name]["schema"]["openAPIV3Schema"]):
+        assert resolves(node, rule.get("fieldPath", "metadata")), rule
+        assert ": " in rule["message"], rule
+        assert set(rule) <= {"rule", "message", "fieldPath"}

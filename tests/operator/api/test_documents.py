@@ -112,8 +112,8 @@ def test_anchors_and_merge_keys_work_as_in_kubectl() -> None:
         ),
         (
             ENDPOINT.replace("modelSourceType: s3", "modelSourceType: fsx"),
-            "chat.yaml:8: spec.modelSourceConfig.fsxStorage: modelSourceType is fsx but fsxStorage is missing:"
-            " add fsxStorage or change modelSourceType",
+            "chat.yaml:8: spec.modelSourceConfig.fsxStorage: modelSourceType is fsx but "
+            "fsxStorage is missing: add fsxStorage or change modelSourceType",
         ),
     ],
 )
