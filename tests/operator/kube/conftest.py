@@ -65,7 +65,7 @@ class FakeApi:
         return answer
 
     def stream(self, *lines: bytes | Body, close: bool = False) -> Answer:
-        """A watch that sends these lines (events as mappings, anything else as bytes), then closes or hangs."""
+        """A watch that sends these lines (events as mappings, the rest as bytes), then closes or hangs."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             response = web.StreamResponse()
@@ -88,7 +88,7 @@ async def api() -> AsyncIterator[FakeApi]:
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = "http://127.0.0.1:{}".format(runner.addresses[0][1])  # type: ignore[attr-defined]
+    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"  # type: ignore[attr-defined]
     yield fake
     fake.released.set()
     await runner.cleanup()
@@ -118,7 +118,7 @@ def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
 
     async def wait(condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - the server offers no event to wait for
                 await asyncio.sleep(0.002)
 
     return wait

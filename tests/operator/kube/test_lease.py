@@ -1,4 +1,4 @@
-"""Leader election on a virtual clock: two candidates, one record, and an API path that breaks for one of them."""
+"""Leader election on a virtual clock: two candidates, one record, one broken way to it."""
 
 import asyncio
 import contextlib
@@ -207,8 +207,13 @@ def test_clocks_in_the_record_are_never_believed(virtually: Any) -> None:
     async def scenario() -> None:
         record = Record()
         old = "1999-01-01T00:00:00.000000Z"
-        spec = {"holderIdentity": "other", "leaseDurationSeconds": 15, "renewTime": old, "leaseTransitions": 3}
-        record.put({"metadata": {"name": "lease", "namespace": "ns"}, "spec": spec})
+        spec = {
+            "holderIdentity": "other",
+            "leaseDurationSeconds": 15,
+            "renewTime": old,
+            "leaseTransitions": 3,
+        }
+        record.put({"metadata": {"name": "lease", "namespace": "ns"}, "spec": spec | {"renewTime": old}})
         a = Candidate(record, "a")
         await asyncio.sleep(14)
         assert a.began is None

@@ -45,7 +45,7 @@ class Reflection:
 
     @property
     def names(self) -> set[str]:
-        return {name for _, name in self.store.keys()}
+        return {pod["metadata"]["name"] for pod in self.store.list()}
 
 
 @asynccontextmanager
@@ -68,7 +68,9 @@ def event(kind: str, obj: dict[str, Any]) -> dict[str, Any]:
 async def test_lists_then_follows_changes(api: Any, client: Client, pod: Any, until: Any) -> None:
     api.lists = [api.page(pod("a"), pod("b"))]
     api.watches = [
-        api.stream(event("MODIFIED", pod("a", 11)), event("ADDED", pod("c", 12)), event("DELETED", pod("b", 13)))
+        api.stream(
+            event("MODIFIED", pod("a", 11)), event("ADDED", pod("c", 12)), event("DELETED", pod("b", 13))
+        )
     ]
     async with reflecting(client) as seen:
         await until(lambda: len(seen.changes) == 5)
@@ -212,7 +214,9 @@ async def test_replays_of_older_versions_change_nothing(
 ) -> None:
     api.lists = [api.page(pod("a", 10))]
     api.watches = [
-        api.stream(event("MODIFIED", pod("a", 5)), event("DELETED", pod("a", 6)), event("ADDED", pod("z", 11)))
+        api.stream(
+            event("MODIFIED", pod("a", 5)), event("DELETED", pod("a", 6)), event("ADDED", pod("z", 11))
+        )
     ]
     async with reflecting(client) as seen:
         await until(lambda: "z" in seen.names)

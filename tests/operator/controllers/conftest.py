@@ -1,0 +1,166 @@
+"""A cluster in memory that knows what a reconcile needs: apply, patch, delete, list, and who may do what."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hyperpod_inference.api import names
+from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.controllers.caches import Caches
+from hyperpod_inference.controllers.endpoint import EndpointReconciler
+from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.controllers.statuses import StatusWriter
+from hyperpod_inference.kube.apply import Applier
+from hyperpod_inference.kube.client import ListResult
+from hyperpod_inference.kube.errors import AlreadyExists, Forbidden, NotFound
+from hyperpod_inference.kube.events import EventRecorder
+from hyperpod_inference.kube.resources import Resource, resource_for
+from hyperpod_inference.kube.store import Key, key_of
+
+Body = dict[str, Any]
+EXAMPLES = Path(__file__).parents[3] / "charts/hyperpod_charts/examples"
+
+
+class MemoryCluster:
+    """Objects by kind and key; every write is recorded as (verb, kind, name)."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[Key, Body]] = {}
+        self.writes: list[tuple[str, str, str]] = []
+        self.forbidden: set[tuple[str, str]] = set()
+        self.events: list[Body] = []
+        self._version = 100
+
+    def put(self, body: Mapping[str, Any]) -> Body:
+        self._version += 1
+        kind, key = body["kind"], key_of(body)
+        before = self.objects.setdefault(kind, {}).get(key, {"metadata": {}})
+        fixed = {"uid": before["metadata"].get("uid") or f"uid-{self._version}"}
+        metadata = before["metadata"] | body["metadata"] | fixed | {"resourceVersion": str(self._version)}
+        self.objects[kind][key] = before | dict(body) | {"metadata": metadata}
+        return self.objects[kind][key]
+
+    def _may(self, verb: str, kind: str, name: str) -> None:
+        if verb != "get":
+            self.writes.append((verb, kind, name))
+        if (verb, kind) in self.forbidden:
+            raise Forbidden(403, "Forbidden", f"cannot {verb} {kind}")
+
+    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Body:
+        self._may("get", resource.kind, name)
+        try:
+            return self.objects[resource.kind][(namespace or "" if resource.namespaced else "", name)]
+        except KeyError:
+            raise NotFound(404) from None
+
+    async def list(self, resource: Resource, *, label_selector: str) -> ListResult:
+        wanted = dict(pair.split("=") for pair in label_selector.split(","))
+        found = self.objects.get(resource.kind, {}).values()
+        items = [each for each in found if wanted.items() <= (each["metadata"].get("labels") or {}).items()]
+        return ListResult(items, "1")
+
+    async def apply(self, body: Body, manager: str, *, subresource: str | None = None) -> Body:
+        verb = f"apply/{subresource}" if subresource else "apply"
+        self._may(verb, body["kind"], body["metadata"]["name"])
+        assert manager == names.FIELD_MANAGER
+        if subresource and key_of(body) not in self.objects.get(body["kind"], {}):
+            raise NotFound(404)
+        return self.put(body)
+
+    async def patch(self, resource: Resource, name: str, namespace: str, body: Body, kind: str) -> Body:
+        self._may("patch", resource.kind, name)
+        known = self.objects[resource.kind][(namespace, name)]
+        merged = known | {"metadata": known["metadata"] | body["metadata"]}
+        if merged["metadata"].get("deletionTimestamp") and not merged["metadata"]["finalizers"]:
+            del self.objects[resource.kind][(namespace, name)]
+            return merged
+        return self.put(merged)
+
+    async def delete(self, resource: Resource, name: str, namespace: str | None, **_: str) -> None:
+        self._may("delete", resource.kind, name)
+        del self.objects[resource.kind][(namespace or "", name)]
+
+    async def request(self, method: str, path: str, *, body: Body, **_: float) -> None:
+        if any(each["metadata"]["name"] == body["metadata"]["name"] for each in self.events):
+            raise AlreadyExists(409)
+        self.events.append(body)
+
+
+class World:
+    """A reconciler over the cluster in memory; `settle` fills its caches as reflectors would."""
+
+    def __init__(self) -> None:
+        self.cluster = MemoryCluster()
+        client: Any = self.cluster
+        self.moment = datetime(2026, 1, 1, tzinfo=UTC)
+        self.caches = Caches()
+        self.statuses = StatusWriter(client)
+        self.recorder = EventRecorder(client, "test", now=lambda: self.moment)
+        self.reconciler = EndpointReconciler(
+            client=client,
+            caches=self.caches,
+            settings=OperatorSettings(),
+            applier=Applier(client, names.FIELD_MANAGER),
+            statuses=self.statuses,
+            recorder=self.recorder,
+            now=lambda: self.moment,
+        )
+
+    def settle(self) -> None:
+        stores = {ENDPOINTS: self.caches.endpoints, **self.caches.children}
+        for resource, store in stores.items():
+            for key in store.keys() - self.cluster.objects.get(resource.kind, {}).keys():
+                store.remove(key)
+            for obj in self.cluster.objects.get(resource.kind, {}).values():
+                store.put(obj)
+
+    async def reconcile(self, key: Key = ("default", "llm-fallback")) -> list[tuple[str, str, str]]:
+        """Settle, reconcile once, and tell the writes."""
+        self.settle()
+        self.cluster.writes.clear()
+        try:
+            await self.reconciler(key)
+        finally:
+            self.settle()
+        return [*self.cluster.writes]
+
+    def status(self, kind: str = names.KIND_ENDPOINT, name: str = "llm-fallback") -> Body:
+        return dict(self.cluster.objects[kind][("default", name)]["status"])
+
+    def condition(self, type: str) -> Body:
+        (found,) = [each for each in self.status()["conditions"] if each["type"] == type]
+        return dict(found)
+
+    def names_of(self, kind: str) -> set[str]:
+        return {name for _, name in self.cluster.objects.get(kind, {})}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def example() -> Body:
+    """The packaged example, as the API server returns it after creation."""
+    (path,) = EXAMPLES.glob("*.yaml")
+    body: Body = yaml.safe_load(path.read_text())
+    body["metadata"] |= {"generation": 1}
+    assert resource_for(body) == ENDPOINTS
+    return body
+
+
+@pytest.fixture
+def edited(world: World) -> Callable[..., None]:
+    """Changes fields of the example's spec in the cluster, as a user would."""
+
+    def edit(**spec: Any) -> None:
+        known = world.cluster.objects[names.KIND_ENDPOINT][("default", "llm-fallback")]
+        metadata = known["metadata"] | {"generation": known["metadata"]["generation"] + 1}
+        world.cluster.put(known | {"spec": known["spec"] | spec, "metadata": metadata})
+
+    return edit
