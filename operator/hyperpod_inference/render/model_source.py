@@ -26,6 +26,8 @@ from hyperpod_inference.render.plain import plain
 
 # A static volume has no size; the API wants one, and claim and volume must agree.
 NOMINAL_CAPACITY = "1200Gi"
+# Finds the one volume that a claim is for, and holds it against every other claim.
+LABEL_MODEL_VOLUME = f"{names.GROUP}/model-volume"
 # Weights are shared between endpoints of a bucket: no pod may change them.
 ACCESS_MODES = ("ReadOnlyMany",)
 
@@ -83,7 +85,7 @@ def _persistent_volume(endpoint: InferenceEndpointConfig) -> Manifest | None:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": cluster_scoped(endpoint, name),
+        "metadata": _marked(cluster_scoped(endpoint, name), mark),
         "spec": {
             "capacity": {"storage": NOMINAL_CAPACITY},
             "accessModes": list(ACCESS_MODES),
@@ -104,9 +106,17 @@ def _claim(endpoint: InferenceEndpointConfig, volume: Manifest) -> Manifest:
             "accessModes": list(ACCESS_MODES),
             "resources": {"requests": {"storage": NOMINAL_CAPACITY}},
             "storageClassName": "",  # "" and not absent: absent asks the default class for a new disk
-            "volumeName": volume["metadata"]["name"],
+            # Not by volumeName: when claim and volume name each other, two workers of the binder meet on the
+            # volume, one gives up on the conflict, and the claim waits for the next resync, 15 s later.
+            "selector": {
+                "matchLabels": {LABEL_MODEL_VOLUME: volume["metadata"]["labels"][LABEL_MODEL_VOLUME]}
+            },
         },
     }
+
+
+def _marked(metadata: Manifest, mark: str) -> Manifest:
+    return metadata | {"labels": metadata["labels"] | {LABEL_MODEL_VOLUME: mark}}
 
 
 def _claim_name(endpoint: InferenceEndpointConfig, mark: str) -> str:

@@ -12,10 +12,6 @@ def unschedulable(message: str) -> str:
     """By the words of the scheduler; the first that fits."""
     table = (
         (
-            "unbound immediate PersistentVolumeClaims",
-            "See the condition ModelSourceReady for the claim it waits for.",
-        ),
-        (
             "Insufficient ",
             f"Free {_short_of(message)} on a matching node, add nodes, ask for less in "
             "spec.worker.resources, or add a type to spec.instanceTypes.",
@@ -35,6 +31,11 @@ def unschedulable(message: str) -> str:
     )
     fallback = "Compare the pod's needs with the nodes: `kubectl describe nodes`."
     return next((step for words, step in table if words in message), fallback)
+
+
+def waiting_for_volume() -> str:
+    """A pod whose claim is not bound yet, or not there yet."""
+    return "See the condition ModelSourceReady."
 
 
 def image_pull(detail: str) -> str:

@@ -19,6 +19,7 @@ IMAGE_REASONS = frozenset(
 )
 CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 VOLUME_MOUNT_FAILED = "VolumeMountFailed"
+WAITING_FOR_VOLUME = "WaitingForVolume"
 LAST_WORDS_LIMIT = 600
 
 
@@ -55,9 +56,10 @@ def _unschedulable(pod: Body, events: Sequence[Body]) -> Cause | None:
     if scheduled.get("status") != "False":
         return None
     message = scheduled.get("message") or "the scheduler gave no reason"
-    return _cause(
-        pod, conditions.UNSCHEDULABLE, f"cannot be scheduled: {message}", advice.unschedulable(message)
-    )
+    if "unbound immediate PersistentVolumeClaims" in message or "persistentvolumeclaim" in message:
+        return _cause(pod, WAITING_FOR_VOLUME, "waits for its volume", advice.waiting_for_volume())
+    happened = f"cannot be scheduled: {message}"
+    return _cause(pod, conditions.UNSCHEDULABLE, happened, advice.unschedulable(message))
 
 
 def _image(pod: Body, events: Sequence[Body]) -> Cause | None:

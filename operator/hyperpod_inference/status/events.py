@@ -9,7 +9,11 @@ from typing import Any, Literal
 
 from hyperpod_inference.api import conditions
 from hyperpod_inference.status import deadline
+from hyperpod_inference.status.causes import WAITING_FOR_VOLUME
+from hyperpod_inference.status.model_source import CLAIM_PENDING
 
+# What passes by itself, as a rule within seconds.
+_WAITS = frozenset({conditions.PROGRESSING, conditions.NOT_CREATED, CLAIM_PENDING, WAITING_FOR_VOLUME})
 NOTE_LIMIT = 1024  # the API's bound of an event's text
 
 
@@ -44,8 +48,7 @@ def _tells(condition: Mapping[str, Any]) -> bool:
         return bool(condition["reason"] == conditions.DEADLINE_EXCEEDED)
     if condition["type"] == conditions.READY and condition["status"] != "True":
         return False  # the part that keeps it from being ready has told already
-    waits = condition["reason"] in (conditions.PROGRESSING, conditions.NOT_CREATED)
-    return not waits
+    return condition["reason"] not in _WAITS
 
 
 def _record(condition: Mapping[str, Any]) -> EventRecord:

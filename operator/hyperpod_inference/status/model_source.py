@@ -2,7 +2,7 @@
 
 from hyperpod_inference.api import conditions
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
-from hyperpod_inference.status.observed import Body, Observed
+from hyperpod_inference.status.observed import Observed
 from hyperpod_inference.status.verdict import Verdict, no, sentence, yes
 
 USER_VOLUME = "UserVolume"
@@ -32,24 +32,21 @@ def model_source(endpoint: InferenceEndpointConfig, observed: Observed) -> Verdi
 
 
 def _claim(observed: Observed, place: str) -> Verdict:
-    if not observed.claims:
+    current = [each for each in observed.claims if "deletionTimestamp" not in each["metadata"]]
+    if not current:
         return no(conditions.NOT_CREATED, f"The volume claim for {place} does not exist yet.")
-    claim = max(observed.claims, key=lambda each: each["metadata"].get("creationTimestamp", ""))
+    claim = max(current, key=lambda each: each["metadata"].get("creationTimestamp", ""))
     name, phase = claim["metadata"]["name"], claim.get("status", {}).get("phase", "Pending")
     if phase == "Bound":
         return yes(CLAIM_BOUND, f"Volume claim {name} is bound to {place}.")
     look = f"`kubectl describe pvc {name} -n {claim['metadata'].get('namespace', 'default')}`"
     if phase == "Lost":
-        lost = f"Volume claim {name} for {place} lost its volume {_volume(claim)}."
+        lost = f"Volume claim {name} for {place} lost its volume."
         return no(CLAIM_LOST, f"{lost} Delete the claim; the operator creates both again.")
     return no(
         CLAIM_PENDING,
-        f"Volume claim {name} waits for its volume {_volume(claim)} on {place}. If this lasts, see {look}.",
+        f"Volume claim {name} waits to be bound to {place}. If this lasts, see {look}.",
     )
-
-
-def _volume(claim: Body) -> str:
-    return str(claim.get("spec", {}).get("volumeName", ""))
 
 
 def _is_users(endpoint: InferenceEndpointConfig, mount: str) -> bool:

@@ -35,7 +35,8 @@ def test_s3_is_a_static_volume_bound_to_its_claim(rendered: Renders) -> None:
     }
     assert volume["spec"]["mountOptions"] == ["read-only", "allow-other", "region us-west-2", "prefix chat/"]
     assert volume["spec"]["claimRef"] == {"namespace": "team-a", "name": claim["metadata"]["name"]}
-    assert claim["spec"]["volumeName"] == volume["metadata"]["name"]
+    assert claim["spec"]["selector"]["matchLabels"].items() <= volume["metadata"]["labels"].items()
+    assert "volumeName" not in claim["spec"]
     assert claim["spec"]["storageClassName"] == ""
 
 

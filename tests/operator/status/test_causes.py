@@ -39,10 +39,6 @@ def _ended(code: int, reason: str = "Error", message: str = "") -> Body:
             "kubectl get nodes -L node.kubernetes.io/instance-type",
         ),
         ("0/3 nodes are available: 3 node(s) had untolerated taint {a: b}.", "node-health-status"),
-        (
-            "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
-            "See the condition ModelSourceReady",
-        ),
         ("no nodes available to schedule pods", "add an instance group"),
     ],
 )
@@ -55,6 +51,23 @@ def test_a_pod_that_cannot_be_scheduled_says_why(
     assert message.rstrip(".") in told["message"]
     assert step in told["message"]
     assert condition(status, "Ready")["message"] == told["message"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found",
+        '0/3 nodes are available: persistentvolumeclaim "chat-model-1" not found.',
+    ],
+)
+def test_a_pod_that_waits_for_its_volume_points_at_the_model_source(
+    world: World, condition: Condition, message: str
+) -> None:
+    told = condition(
+        world.judged(world.observed(pods=(world.pod(**_unscheduled(message)),))), "WorkloadReady"
+    )
+    assert told["reason"] == "WaitingForVolume"
+    assert "See the condition ModelSourceReady." in told["message"]
 
 
 @pytest.mark.parametrize(
