@@ -3,6 +3,7 @@
 A thin shell around `hyperpod_inference.local.cluster`; everything it prints comes from there.
 """
 
+import asyncio
 import os
 import shlex
 import shutil
@@ -73,11 +74,14 @@ def _told(function: Callable[P, T]) -> Callable[P, T]:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A YAML file that describes the simulated nodes. [default: three instance types]",
 )
+@click.option("--bare", is_flag=True, help="The cluster alone, without CRDs, operator and weights.")
 @_told
-def up(state_dir: Path | None, api_port: int, front_door_port: int, nodes: Path | None) -> None:
-    """Start the cluster; it stays until `down`."""
+def up(state_dir: Path | None, api_port: int, front_door_port: int, nodes: Path | None, bare: bool) -> None:
+    """Start the cluster with the operator installed; it stays until `down`."""
     cluster = _cluster(state_dir, api_port=api_port, front_door_port=front_door_port, nodes_file=nodes)
     cluster.up(_tell)
+    if not bare:
+        _install(cluster)
     status = cluster.status()
     click.echo(f"The cluster is ready: {status.api}, front door {status.front_door}")
     click.echo(
@@ -140,6 +144,12 @@ def _cluster(
             "Install it: pip install 'hyperpod-inference[local]'"
         ) from error
     return LocalCluster(state_dir, api_port=api_port, front_door_port=front_door_port, nodes_file=nodes_file)
+
+
+def _install(cluster: "LocalCluster") -> None:
+    from hyperpod_inference.cli.install import install_into
+
+    asyncio.run(install_into(cluster, lambda line: click.echo(line, err=True)))
 
 
 def _option(state_dir: Path | None) -> str:

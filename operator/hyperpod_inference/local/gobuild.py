@@ -96,6 +96,7 @@ def _lines(process: subprocess.Popen[bytes], tick: Tick) -> Iterator[str]:
             if selector.select(max(0.0, next_tick - time.monotonic())):
                 chunk = os.read(process.stderr.fileno(), 65536)
                 if not chunk:
+                    yield from filter(None, [rest.decode(errors="replace")])
                     return
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
