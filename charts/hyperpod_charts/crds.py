@@ -8,8 +8,8 @@ limit.
 from __future__ import annotations
 
 from cdk8s import Chart
-
 from constructs import Construct
+
 from hyperpod_charts.manifest import add_all
 from hyperpod_inference.api.crd import crds
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 from cdk8s import Chart
-
 from constructs import Construct
+
 from hyperpod_charts.manifest import add_all
 
 DEFAULT = "llm-fallback.yaml"

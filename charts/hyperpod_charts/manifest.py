@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cdk8s import ApiObject, ApiObjectMetadata, JsonPatch
-
 from constructs import Construct
 
 _IDENTITY = ("apiVersion", "kind", "metadata")

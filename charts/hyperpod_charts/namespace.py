@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from cdk8s import Chart
-
 from constructs import Construct
+
 from hyperpod_charts.labels import COMMON
 from hyperpod_charts.manifest import add_all
 from hyperpod_inference.api.settings import OperatorSettings

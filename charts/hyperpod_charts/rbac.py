@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdk8s import Chart
-
 from constructs import Construct
+
 from hyperpod_charts.labels import COMMON
 from hyperpod_charts.manifest import add_all
 from hyperpod_inference.api import names

@@ -1,4 +1,4 @@
-"""The whole path on the local cluster: the operator installed from the charts, as a user's `local up` does."""
+"""The whole path on the local cluster: the operator installed from the charts, as `local up` does."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -56,11 +56,11 @@ async def endpoint(client: Client, operator: None) -> AsyncIterator[dict[str, An
     await gone(client, f"app={name}")
 
 
-async def gone(client: Client, selector: str, timeout: float = 90.0) -> None:
+async def gone(client: Client, selector: str, within: float = 90.0) -> None:
     """Wait until no pod of `default` has these labels."""
 
     async def missing() -> str | None:
         left = (await client.list(PODS, "default", label_selector=selector)).items
         return None if not left else f"{[pod['metadata']['name'] for pod in left]} are still there"
 
-    await wait_for(f"pods {selector} to go", missing, timeout)
+    await wait_for(f"pods {selector} to go", missing, within)

@@ -27,7 +27,7 @@ async def ready(client: Client, body: dict[str, Any]) -> dict[str, Any]:
         metadata["namespace"],
         metadata["name"],
         replicas=body["spec"]["replicas"],
-        timeout=READY_WITHIN,
+        within=READY_WITHIN,
     )
 
 
@@ -43,7 +43,7 @@ async def test_replicas_fall_back_in_order_and_a_real_engine_answers(
     assert "7 by default/training" in rows[1].why
 
     name, namespace = endpoint["metadata"]["name"], endpoint["metadata"]["namespace"]
-    answer = await tryout.ask(f"{local_cluster.front_door}/{namespace}/{name}", "What is the capital of France?")
+    answer = await tryout.ask(f"{local_cluster.front_door}/{namespace}/{name}", tryout.QUESTION)
     assert "Paris" in answer.text
     assert answer.completion_tokens > 0
 
@@ -76,7 +76,7 @@ async def test_an_operator_killed_in_the_middle_of_the_path_comes_back_and_finis
 
     seen = await ready(client, body)
     assert seen["status"]["state"] == "DeploymentComplete"
-    await deployment_available(client, names.OPERATOR_NAMESPACE, names.OPERATOR_DEPLOYMENT)
+    await deployment_available(client, names.OPERATOR_NAMESPACE, names.OPERATOR_NAME)
     children = await client.list(SERVICES, metadata["namespace"], label_selector=f"app={metadata['name']}")
     assert [child["metadata"]["name"] for child in children.items] == [metadata["name"]]
 

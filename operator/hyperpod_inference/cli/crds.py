@@ -10,8 +10,13 @@ import yaml
 
 from hyperpod_inference.api.crd import crds
 
+try:
+    from yaml import CSafeDumper as SafeDumper
+except ImportError:  # PyYAML without libyaml: the same text, ten times slower
+    from yaml import SafeDumper  # type: ignore[assignment]
 
-class _Dumper(yaml.SafeDumper):
+
+class _Dumper(SafeDumper):
     """YAML without anchors: blocks that models share are written out each time."""
 
     def ignore_aliases(self, data: Any) -> bool:

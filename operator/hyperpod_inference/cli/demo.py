@@ -19,10 +19,10 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from hyperpod_inference.cli.install import example, install_into
-from hyperpod_inference.cli.local import progress_line
+from hyperpod_inference.cli.local import progress_line, told
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
 from hyperpod_inference.local import tryout
@@ -30,17 +30,19 @@ from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.status.placements import Placement
 
 FIELD_MANAGER = "hyperpod-inference-demo"
-QUESTION = "What is the capital of France?"
 TENANTS = {"ml.p4d.24xlarge": 7, "ml.g5.24xlarge": 3}
 """GPUs that other work holds, so that the preferred type is too small for all replicas."""
 READY_WITHIN = 300.0
 """Seconds for three replicas of a real engine to load their weights on a small machine."""
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 
 
 @click.command()
-@click.option("--state-dir", type=click.Path(path_type=Path), help="Where the cluster's state lives while it runs.")
+@click.option(
+    "--state-dir", type=click.Path(path_type=Path), help="Where the cluster's state lives while it runs."
+)
+@told
 def command(state_dir: Path | None) -> None:
     """Synthesize, start a cluster on this machine, deploy an endpoint, ask it a question, stop everything."""
     started = time.monotonic()
@@ -68,7 +70,9 @@ def synthesize(project: Path) -> None:
     """(a) Synthesize the CDK app with the real `cdk` and say what it would deploy."""
     step("a", "Synthesize the CDK app (about 10 s)")
     if not (project / "cdk.json").is_file():
-        raise click.ClickException(f"no cdk.json in {project}: run the demo from a checkout, with `make demo`")
+        raise click.ClickException(
+            f"no cdk.json in {project}: run the demo from a checkout, with `make demo`"
+        )
     if shutil.which("cdk") is None:
         raise click.ClickException("no `cdk` on PATH: run `make setup`, or use `make demo` which does it")
     with tempfile.TemporaryDirectory(prefix="hpi-synth-") as out:
@@ -92,14 +96,14 @@ async def deploy_and_ask(cluster: LocalCluster) -> None:
             client,
             *key.split("/"),
             replicas=body["spec"]["replicas"],
-            timeout=READY_WITHIN,
+            within=READY_WITHIN,
             progress=lambda message: console.print(f"  {message}"),
         )
         step("e", "Replicas by fallback")
         console.print(placement_table(await tryout.placements_of(client, endpoint)))
         step("f", f"Ask through the front door and the Service, {cluster.front_door}/{key}")
-        answer = await tryout.ask(f"{cluster.front_door}/{key}", QUESTION)
-        console.print(f"Q: {QUESTION}\nA: [bold]{answer.text}[/bold]")
+        answer = await tryout.ask(f"{cluster.front_door}/{key}", tryout.QUESTION)
+        console.print(f"Q: {tryout.QUESTION}\nA: [bold]{answer.text}[/bold]")
         tokens = f"{answer.prompt_tokens} + {answer.completion_tokens} tokens"
         console.print(f"   ({answer.model}, {tokens}, {answer.seconds:.1f} s)")
 
@@ -117,7 +121,7 @@ async def occupy(client: Client) -> None:
 
 def placement_table(rows: Iterable[Placement]) -> Table:
     """Which replica is on which type, and why."""
-    table = Table("replica", "instance type", "choice", "node", "why", expand=False)
+    table = Table("replica", "instance type", "choice", "node", Column("why", overflow="fold"))
     for row in rows:
         table.add_row(row.replica, row.instance_type, str(row.choice or "-"), row.node, row.why)
     return table
@@ -127,10 +131,10 @@ def show_state(cluster: LocalCluster) -> None:
     """(g) What `kubectl get iec` says, and the conditions behind it."""
     step("g", "kubectl get iec")
     kubectl = [cluster.kubectl, "--kubeconfig", str(cluster.kubeconfig)]
-    run([*kubectl, "get", "iec", "--output", "wide"])
+    run([*kubectl, "get", "iec"])
     found = run([*kubectl, "get", "iec", "--output", "json"], capture=True)
     for endpoint in json.loads(found)["items"]:
-        table = Table("condition", "status", "reason", "message")
+        table = Table("condition", "status", "reason", Column("message", overflow="fold"))
         for condition in endpoint["status"]["conditions"]:
             table.add_row(*(condition[field] for field in ("type", "status", "reason", "message")))
         console.print(table)
@@ -140,7 +144,7 @@ def say_how_to_go_on(seconds: float) -> None:
     """What to type next; nothing is left running."""
     console.print(
         f"\n[bold]Done in {seconds:.0f} s[/bold], and nothing is left running. To keep a cluster:\n"
-        "  .venv/bin/hyperpod-inference local up             # the same cluster, with the operator installed\n"
+        "  .venv/bin/hyperpod-inference local up         # the same cluster, with the operator\n"
         '  eval "$(.venv/bin/hyperpod-inference local kubectl-env)"\n'
         "  kubectl apply -f charts/hyperpod_charts/examples/llm-fallback.yaml\n"
         "  kubectl get iec --watch\n"
@@ -150,9 +154,16 @@ def say_how_to_go_on(seconds: float) -> None:
 
 def run(command: list[str], *, cwd: Path | None = None, capture: bool = False) -> str:
     """Run a program of the demo; its failure ends the demo with its exit status and last words."""
-    console.print(f"$ {' '.join(Path(command[0]).name if i == 0 else part for i, part in enumerate(command))}", style="dim")
+    console.print(
+        f"$ {' '.join(Path(command[0]).name if i == 0 else part for i, part in enumerate(command))}",
+        style="dim",
+    )
     done: subprocess.CompletedProcess[Any] = subprocess.run(
-        command, cwd=cwd, env=os.environ | {"CDK_VALIDATION": "false"}, text=True, stdout=subprocess.PIPE if capture else None
+        command,
+        cwd=cwd,
+        env=os.environ | {"CDK_VALIDATION": "false"},
+        text=True,
+        stdout=subprocess.PIPE if capture else None,
     )
     if done.returncode != 0:
         raise click.ClickException(f"{command[0]} ended with exit status {done.returncode}")

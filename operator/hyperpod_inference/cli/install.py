@@ -4,10 +4,13 @@ The charts need cdk8s, which the operator's own image never holds; so this is th
 line that reads them, and it says what to install when they are missing.
 """
 
+import os
 from collections.abc import Callable
+from importlib import resources
 from typing import Any
 
 import click
+import yaml
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
@@ -49,12 +52,14 @@ async def install_operator(client: Client, say: Callable[[str], None]) -> None:
     count = await install(client, manifests)
     kinds = sorted({manifest["kind"] for manifest in manifests})
     say(f"applied {count} objects of the charts: {', '.join(kinds)}")
-    await deployment_available(client, names.OPERATOR_NAMESPACE, names.OPERATOR_DEPLOYMENT)
-    say(f"the operator runs: deployment/{names.OPERATOR_DEPLOYMENT} in {names.OPERATOR_NAMESPACE}")
+    await deployment_available(client, names.OPERATOR_NAMESPACE, names.OPERATOR_NAME)
+    say(f"the operator runs: deployment/{names.OPERATOR_NAME} in {names.OPERATOR_NAMESPACE}")
 
 
 def charted(settings: OperatorSettings) -> list[dict[str, Any]]:
     """Everything of the charts but the example, in apply order."""
+    # jsii prints an 11-line banner on Node 20 otherwise.
+    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
     try:
         from hyperpod_charts import synth
     except ImportError as missing:
@@ -67,7 +72,6 @@ def charted(settings: OperatorSettings) -> list[dict[str, Any]]:
 
 def example() -> dict[str, Any]:
     """The example endpoint that ships with the charts."""
-    from hyperpod_charts.example import example as packaged
-
-    (endpoint,) = packaged()
-    return endpoint
+    path = resources.files("hyperpod_charts") / "examples" / "llm-fallback.yaml"
+    body: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    return body

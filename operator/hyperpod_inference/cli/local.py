@@ -41,18 +41,19 @@ def _state_dir(function: Callable[P, T]) -> Callable[P, T]:
     )(function)
 
 
-def _told(function: Callable[P, T]) -> Callable[P, T]:
+def told(function: Callable[P, T]) -> Callable[P, T]:
     """Turn the errors meant for people into the command's message and exit status 1."""
 
     @wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        from hyperpod_inference.kube.errors import ApiError
         from hyperpod_inference.local.errors import InvalidNodesError, LocalError
 
         try:
             return function(*args, **kwargs)
         except InvalidNodesError as error:
             raise click.UsageError(str(error)) from error
-        except LocalError as error:
+        except (LocalError, ApiError) as error:
             raise click.ClickException(str(error)) from error
 
     return wrapper
@@ -75,7 +76,7 @@ def _told(function: Callable[P, T]) -> Callable[P, T]:
     help="A YAML file that describes the simulated nodes. [default: three instance types]",
 )
 @click.option("--bare", is_flag=True, help="The cluster alone, without CRDs, operator and weights.")
-@_told
+@told
 def up(state_dir: Path | None, api_port: int, front_door_port: int, nodes: Path | None, bare: bool) -> None:
     """Start the cluster with the operator installed; it stays until `down`."""
     cluster = _cluster(state_dir, api_port=api_port, front_door_port=front_door_port, nodes_file=nodes)
@@ -92,7 +93,7 @@ def up(state_dir: Path | None, api_port: int, front_door_port: int, nodes: Path 
 
 @command.command()
 @_state_dir
-@_told
+@told
 def down(state_dir: Path | None) -> None:
     """Stop the cluster and remove its data. Its logs stay."""
     cluster = _cluster(state_dir)
@@ -106,7 +107,7 @@ def down(state_dir: Path | None) -> None:
 
 @command.command()
 @_state_dir
-@_told
+@told
 def status(state_dir: Path | None) -> None:
     """Show every component, its state and its memory.
 
@@ -119,7 +120,7 @@ def status(state_dir: Path | None) -> None:
 
 @command.command("kubectl-env")
 @_state_dir
-@_told
+@told
 def kubectl_env(state_dir: Path | None) -> None:
     """Print shell lines that point kubectl at the cluster: eval "$(hyperpod-inference local kubectl-env)"."""
     from hyperpod_inference.local.errors import LocalError
@@ -148,8 +149,15 @@ def _cluster(
 
 def _install(cluster: "LocalCluster") -> None:
     from hyperpod_inference.cli.install import install_into
+    from hyperpod_inference.local.errors import LocalError
 
-    asyncio.run(install_into(cluster, lambda line: click.echo(line, err=True)))
+    try:
+        asyncio.run(install_into(cluster, lambda line: click.echo(line, err=True)))
+    except LocalError as error:
+        stop = f"hyperpod-inference local down{_option(cluster.state_dir)}"
+        raise LocalError(
+            f"the cluster runs, but the operator in it does not: {error}", f"Stop it: {stop}"
+        ) from error
 
 
 def _option(state_dir: Path | None) -> str:

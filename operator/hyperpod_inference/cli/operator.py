@@ -50,13 +50,14 @@ def command(
     from hyperpod_inference.kube.config import ConfigError, load
     from hyperpod_inference.kube.lease import LeadershipLost
 
-    configure_logging(log_format, log_level)
     try:
         settings = OperatorSettings.from_env(os.environ)
         config = load(kubeconfig, context)
     except (SettingsError, ConfigError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
+
+    configure_logging(log_format, log_level)
 
     async def main() -> None:
         stop = asyncio.Event()

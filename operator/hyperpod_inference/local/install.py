@@ -12,30 +12,31 @@ from typing import Any
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.resources import CRDS, DEPLOYMENTS
+from hyperpod_inference.local.errors import LocalError
 
 FIELD_MANAGER = "hyperpod-inference-local"
 Manifest = Mapping[str, Any]
 
 
-class NotReadyError(Exception):
+class NotReadyError(LocalError):
     """Something did not get ready in time; the message says what, and what it said last."""
 
 
-async def install(client: Client, manifests: Iterable[Manifest], *, timeout: float = 120.0) -> int:
+async def install(client: Client, manifests: Iterable[Manifest], *, within: float = 120.0) -> int:
     """Apply `manifests` in order; return how many. CRDs are waited for, since later objects need them.
 
-    timeout: seconds for each wait.
+    within: seconds for each wait.
     """
     count = 0
     for manifest in manifests:
         await client.apply(dict(manifest), FIELD_MANAGER)
         count += 1
         if manifest["kind"] == "CustomResourceDefinition":
-            await _established(client, manifest["metadata"]["name"], timeout)
+            await _established(client, manifest["metadata"]["name"], within)
     return count
 
 
-async def deployment_available(client: Client, namespace: str, name: str, *, timeout: float = 120.0) -> None:
+async def deployment_available(client: Client, namespace: str, name: str, *, within: float = 120.0) -> None:
     """Wait until the Deployment has an available replica; NotReadyError says which condition is missing."""
 
     async def available() -> str | None:
@@ -46,26 +47,26 @@ async def deployment_available(client: Client, namespace: str, name: str, *, tim
         messages = [c["message"] for c in status.get("conditions", []) if c["status"] != "True"]
         return "; ".join(messages) or "no replica is available yet"
 
-    await wait_for(f"deployment {namespace}/{name}", available, timeout)
+    await wait_for(f"deployment {namespace}/{name}", available, within)
 
 
-async def _established(client: Client, name: str, timeout: float) -> None:
+async def _established(client: Client, name: str, within: float) -> None:
     async def established() -> str | None:
         crd = await client.get(CRDS, name)
-        conditions = {c["type"]: c["status"] for c in crd.get("status", {}).get("conditions", [])}
+        conditions = {c["type"]: c["status"] for c in crd.get("status", {}).get("conditions") or ()}
         return None if conditions.get("Established") == "True" else f"conditions are {conditions}"
 
-    await wait_for(f"CRD {name}", established, timeout)
+    await wait_for(f"CRD {name}", established, within)
 
 
 async def wait_for(
-    what: str, missing: Callable[[], Awaitable[str | None]], timeout: float, *, poll: float = 0.25
+    what: str, missing: Callable[[], Awaitable[str | None]], within: float, *, poll: float = 0.25
 ) -> None:
     """Poll `missing` until it answers None. It answers what is still missing otherwise.
 
-    timeout, poll: seconds. Raises NotReadyError with the last answer.
+    within, poll: seconds. Raises NotReadyError with the last answer.
     """
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + within
     while True:
         try:
             said = await missing()
@@ -74,5 +75,5 @@ async def wait_for(
         if said is None:
             return
         if time.monotonic() > deadline:
-            raise NotReadyError(f"{what} was not ready after {timeout:.0f} s: {said}")
+            raise NotReadyError(f"{what} was not ready after {within:.0f} s: {said}")
         await asyncio.sleep(poll)

@@ -18,6 +18,8 @@ from hyperpod_inference.local.install import NotReadyError, wait_for
 from hyperpod_inference.status.placements import Placement, placements
 
 Manifest = dict[str, Any]
+QUESTION = "What is the capital city of France? Answer in one sentence."
+"""One that a model of 135 million parameters answers right."""
 ENDPOINTS = Resource(names.GROUP, "v1", "inferenceendpointconfigs", "InferenceEndpointConfig")
 
 
@@ -45,7 +47,7 @@ def tenant(instance_type: str, gpus: int, namespace: str = "default") -> Manifes
     }
 
 
-async def pod_running(client: Client, manifest: Manifest, *, timeout: float = 60.0) -> None:
+async def pod_running(client: Client, manifest: Manifest, *, within: float = 60.0) -> None:
     """Wait until the pod of this manifest runs."""
     metadata = manifest["metadata"]
 
@@ -54,7 +56,7 @@ async def pod_running(client: Client, manifest: Manifest, *, timeout: float = 60
         phase = pod.get("status", {}).get("phase", "Pending")
         return None if phase == "Running" else f"its phase is {phase}"
 
-    await wait_for(f"pod {metadata['namespace']}/{metadata['name']}", missing, timeout)
+    await wait_for(f"pod {metadata['namespace']}/{metadata['name']}", missing, within)
 
 
 async def endpoint_ready(
@@ -63,7 +65,7 @@ async def endpoint_ready(
     name: str,
     *,
     replicas: int,
-    timeout: float,
+    within: float,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
     """Wait until `replicas` replicas are ready and the endpoint says it is complete; answer the resource.
@@ -85,7 +87,7 @@ async def endpoint_ready(
         done = status.get("state") == "DeploymentComplete" and ready == replicas
         return None if done else message
 
-    await wait_for(f"endpoint {namespace}/{name}", missing, timeout)
+    await wait_for(f"endpoint {namespace}/{name}", missing, within)
     return last
 
 
@@ -108,7 +110,7 @@ class Answer:
     seconds: float
 
 
-async def ask(base_url: str, question: str, *, max_tokens: int = 48, timeout: float = 120.0) -> Answer:
+async def ask(base_url: str, question: str, *, max_tokens: int = 48, within: float = 120.0) -> Answer:
     """Ask one question of an OpenAI-compatible endpoint at `base_url`; NotReadyError carries a refusal."""
     body = {
         "model": "default",
@@ -118,7 +120,7 @@ async def ask(base_url: str, question: str, *, max_tokens: int = 48, timeout: fl
     }
     started = time.monotonic()
     url = f"{base_url}/v1/chat/completions"
-    limit = aiohttp.ClientTimeout(total=timeout)
+    limit = aiohttp.ClientTimeout(total=within)
     async with aiohttp.ClientSession(timeout=limit) as session, session.post(url, json=body) as response:
         if response.status != 200:
             raise NotReadyError(f"POST {url} answered {response.status}: {(await response.text())[:400]}")
@@ -140,4 +142,5 @@ def _message(status: Mapping[str, Any]) -> str:
 
 def _belongs(pod: Mapping[str, Any], namespace: str, name: str) -> bool:
     metadata = pod["metadata"]
-    return metadata["namespace"] == namespace and metadata.get("labels", {}).get("app") == name
+    labels: Mapping[str, str] = metadata.get("labels", {})
+    return bool(metadata["namespace"] == namespace and labels.get(names.LABEL_APP) == name)

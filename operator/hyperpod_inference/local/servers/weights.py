@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 
+from hyperpod_inference.local.errors import LocalError
+
 FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SIZE = 98_362_432
 """Bytes of the GGUF file; a file of another size is a broken download."""
@@ -25,7 +27,7 @@ _TIMEOUT = 1800
 Progress = Callable[[str], None]
 
 
-class WeightsError(Exception):
+class WeightsError(LocalError):
     """The weights cannot be had; the text says what failed and what to do."""
 
 
