@@ -35,9 +35,12 @@ def render(
         raise InvalidResource(found)
     source = model_source(endpoint)
     manifests = (
-        *source.objects,
+        # A volume before its claim, with other objects between: the binder looks for the volume when it sees
+        # the claim, and one that it has not seen yet it looks for again only at its next resync.
+        *source.volume,
         service(endpoint),
         routing_service(endpoint),
+        *source.claim,
         deployment(endpoint, source, facts),
     )
     return Rendered(manifests=manifests, not_built=not_built(endpoint))

@@ -34,9 +34,10 @@ ACCESS_MODES = ("ReadOnlyMany",)
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSource:
-    """objects: to apply before the workload. volumes: of the pod. mount: where the weights come from."""
+    """volume, claim: the objects to apply, none or one each. volumes: of the pod. mount: of the weights."""
 
-    objects: tuple[Manifest, ...] = ()
+    volume: tuple[Manifest, ...] = ()
+    claim: tuple[Manifest, ...] = ()
     volumes: tuple[Manifest, ...] = ()
     mount: Manifest = field(default_factory=dict)
 
@@ -57,7 +58,8 @@ def model_source(endpoint: InferenceEndpointConfig) -> ModelSource:
         "persistentVolumeClaim": {"claimName": claim["metadata"]["name"], "readOnly": True},
     }
     return ModelSource(
-        objects=(claimed, claim),
+        volume=(claimed,),
+        claim=(claim,),
         volumes=(volume, *users),
         mount=_mount(endpoint) | {"readOnly": True} | _sub_path(endpoint),
     )

@@ -5,6 +5,7 @@ containers run the worker's image, which is on the node anyway: copying needs it
 downloading needs a `python3` with huggingface_hub (vLLM, SGLang and LMI images have both).
 """
 
+from dataclasses import replace
 from typing import Any
 
 from hyperpod_inference.api import names
@@ -38,7 +39,7 @@ def prefetched(
     copy = {"name": names.PREFETCH_VOLUME, "emptyDir": {} if downloads else {"medium": "Memory"}}
     mount = {"name": names.PREFETCH_VOLUME, "mountPath": endpoint.spec.worker.model_volume_mount.mount_path}
     filler = _downloader(endpoint, mount) if downloads else _copier(endpoint, source, mount)
-    return ModelSource(objects=source.objects, volumes=(*source.volumes, copy), mount=mount), (filler,)
+    return replace(source, volumes=(*source.volumes, copy), mount=mount), (filler,)
 
 
 def _copier(endpoint: InferenceEndpointConfig, source: ModelSource, target: Manifest) -> Manifest:

@@ -27,7 +27,7 @@ def _kinds(rendered: Rendered) -> list[str]:
 
 
 def test_s3_is_a_static_volume_bound_to_its_claim(rendered: Renders) -> None:
-    volume, claim, *_ = rendered().manifests
+    volume, _, _, claim, _ = rendered().manifests
     assert volume["spec"]["csi"] == {
         "driver": "s3.csi.aws.com",
         "volumeHandle": volume["metadata"]["name"],
@@ -41,7 +41,7 @@ def test_s3_is_a_static_volume_bound_to_its_claim(rendered: Renders) -> None:
 
 
 def test_the_cluster_scoped_volume_has_an_owner_label_but_no_owner_reference(rendered: Renders) -> None:
-    volume, claim, *_ = rendered().manifests
+    volume, _, _, claim, _ = rendered().manifests
     assert "ownerReferences" not in volume["metadata"]
     assert "namespace" not in volume["metadata"]
     assert volume["metadata"]["labels"]["inference.sagemaker.aws.amazon.com/owner-namespace"] == "team-a"
