@@ -1,0 +1,227 @@
+"""The operator as a process against a real API server: server-side apply, status, finalizer, lease, signals.
+
+Set HYPERPOD_TEST_KUBECONFIG to run these against a cluster of yours; otherwise the local cluster is started.
+The operator elects itself in a namespace of its own, so one that is installed there does not get in the way.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hyperpod_inference.api import conditions, crd, names
+from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.kube.apply import Applier
+from hyperpod_inference.kube.client import MERGE_PATCH, Client
+from hyperpod_inference.kube.config import load
+from hyperpod_inference.kube.errors import ApiError, NotFound
+from hyperpod_inference.kube.resources import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    LEASES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    SERVICES,
+)
+
+pytestmark = pytest.mark.cluster
+
+Body = dict[str, Any]
+NAMESPACE = "runtime-test"
+NAME = "llm-fallback"
+
+
+@pytest.fixture
+def kubeconfig(request: pytest.FixtureRequest) -> Path:
+    given = os.environ.get("HYPERPOD_TEST_KUBECONFIG")
+    return Path(given) if given else Path(request.getfixturevalue("local_cluster").kubeconfig)
+
+
+@pytest.fixture
+async def client(kubeconfig: Path) -> AsyncIterator[Client]:
+    """A client of a cluster with the CRDs and an empty namespace."""
+    async with Client(load(kubeconfig)) as connected:
+        for each in crd.crds():
+            await connected.apply(each, "test")
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+        await connected.apply(namespace, "test")
+        await eventually(lambda: connected.list(ENDPOINTS, NAMESPACE))
+        yield connected
+        await _empty(connected)
+
+
+async def _empty(client: Client) -> None:
+    for endpoint in (await client.list(ENDPOINTS, NAMESPACE)).items:
+        name = endpoint["metadata"]["name"]
+        await client.patch(ENDPOINTS, name, NAMESPACE, {"metadata": {"finalizers": None}}, MERGE_PATCH)
+        await client.delete(ENDPOINTS, name, NAMESPACE)
+    owned = f"{names.LABEL_OWNER_NAMESPACE}={NAMESPACE}"
+    for volume in (await client.list(PERSISTENT_VOLUMES, label_selector=owned)).items:
+        await client.delete(PERSISTENT_VOLUMES, volume["metadata"]["name"])
+    for resource in (DEPLOYMENTS, SERVICES, CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS, LEASES):
+        await client.request("DELETE", resource.path(NAMESPACE))
+
+
+async def _lease(client: Client) -> Body | None:
+    try:
+        return await client.get(LEASES, names.OPERATOR_LEASE, NAMESPACE)
+    except NotFound:
+        return None
+
+
+async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 60) -> Any:
+    """Poll until the check answers something true; API errors count as not yet."""
+    said: object = None
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    if said := await check():
+                        return said
+                except ApiError as error:
+                    said = error
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        pytest.fail(f"did not happen within {seconds} s; last: {said}")
+
+
+@pytest.fixture
+async def operator(kubeconfig: Path, client: Client) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+    """Starts operators that lead in the test's namespace; what still runs at the end is killed."""
+    started: list[asyncio.subprocess.Process] = []
+
+    async def start() -> asyncio.subprocess.Process:
+        env = {"OPERATOR_NAMESPACE": NAMESPACE, "METRICS_PORT": "19443", "HEALTH_PORT": "19081"}
+        command = "from hyperpod_inference.cli.operator import command; command()"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", command, "--kubeconfig", str(kubeconfig), "--log-format", "plain",
+            env={**os.environ, **env},
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@pytest.fixture
+def endpoint(example: Body) -> Body:
+    example["metadata"] = {"name": NAME, "namespace": NAMESPACE}
+    return example
+
+
+async def _status(client: Client) -> Body:
+    return dict((await client.get(ENDPOINTS, NAME, NAMESPACE)).get("status") or {})
+
+
+async def _judged(client: Client, generation: int) -> Body | None:
+    status = await _status(client)
+    return status if status.get("observedGeneration") == generation else None
+
+
+async def test_from_creation_over_a_change_to_deletion(client: Client, operator: Any, endpoint: Body) -> None:
+    process = await operator()
+    await client.apply(endpoint, "test")
+    status = await eventually(lambda: _judged(client, 1))
+    assert conditions.is_true(status["conditions"], conditions.ACCEPTED)
+    deployment = await eventually(lambda: client.get(DEPLOYMENTS, NAME, NAMESPACE))
+    assert deployment["spec"]["replicas"] == 3
+    assert deployment["metadata"]["ownerReferences"][0]["name"] == NAME
+    assert {each["manager"] for each in deployment["metadata"]["managedFields"]} >= {names.FIELD_MANAGER}
+
+    await client.patch(ENDPOINTS, NAME, NAMESPACE, {"spec": {"replicas": 1}}, MERGE_PATCH)
+    await eventually(lambda: _judged(client, 2))
+    assert (await client.get(DEPLOYMENTS, NAME, NAMESPACE))["spec"]["replicas"] == 1
+
+    await client.delete(ENDPOINTS, NAME, NAMESPACE)
+    await eventually(lambda: _gone(client))
+    owned = f"{names.LABEL_OWNER_NAMESPACE}={NAMESPACE}"
+    volumes = (await client.list(PERSISTENT_VOLUMES, label_selector=owned)).items
+    assert all(volume["metadata"].get("deletionTimestamp") for volume in volumes)
+
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        assert await process.wait() == 0
+    lease = await _lease(client)
+    assert lease is not None
+    assert not lease["spec"].get("holderIdentity")
+
+
+async def _gone(client: Client) -> bool:
+    try:
+        await client.get(ENDPOINTS, NAME, NAMESPACE)
+    except NotFound:
+        return True
+    return False
+
+
+async def test_a_killed_operator_leaves_nothing_that_its_successor_does_not_finish(
+    client: Client, operator: Any, endpoint: Body
+) -> None:
+    first = await operator()
+    await eventually(lambda: _lease(client))
+    await client.apply(endpoint, "test")
+    await eventually(lambda: client.get(SERVICES, NAME, NAMESPACE))
+    first.kill()
+    await first.wait()
+    await client.delete(LEASES, names.OPERATOR_LEASE, NAMESPACE)  # instead of waiting until it runs out
+    await operator()
+    await eventually(lambda: client.get(DEPLOYMENTS, NAME, NAMESPACE))
+    await eventually(lambda: _judged(client, 1))
+
+
+async def test_quiet_means_no_writes(client: Client, operator: Any, endpoint: Body) -> None:
+    await operator()
+    await client.apply(endpoint, "test")
+    await eventually(lambda: _judged(client, 1))
+
+    async def version() -> str:
+        return str((await client.get(ENDPOINTS, NAME, NAMESPACE))["metadata"]["resourceVersion"])
+
+    async def settled() -> bool:
+        before = await version()
+        await asyncio.sleep(1)
+        return before == await version()
+
+    assert await eventually(settled)
+
+
+async def test_a_long_list_comes_in_pages_and_is_complete(client: Client) -> None:
+    wanted = {f"page-{number}" for number in range(510)}
+    await asyncio.gather(*(client.create(CONFIG_MAPS, _config_map(name)) for name in wanted))
+    found = (await client.list(CONFIG_MAPS, NAMESPACE, label_selector="paged=yes")).items
+    assert {each["metadata"]["name"] for each in found} == wanted
+    assert {each["kind"] for each in found} == {"ConfigMap"}
+
+
+def _config_map(name: str) -> Body:
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": {"paged": "yes"}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+
+
+async def test_replicas_that_are_left_to_a_scaler_keep_their_number(client: Client) -> None:
+    container = {"name": "c", "image": "none.invalid/none"}
+    labels = {"app": "handover"}
+    manifest: Body = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "handover", "namespace": NAMESPACE},
+        "spec": {
+            "replicas": 3,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    }
+    applier = Applier(client, "owner")
+    live = await applier.apply(manifest, None)
+    without = {key: value for key, value in manifest["spec"].items() if key != "replicas"}
+    left = await applier.apply(manifest | {"spec": without}, live)
+    assert left["spec"]["replicas"] == 3
