@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from hyperpod_inference.api import crd
 from hyperpod_inference.api.base import Rule, Value
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.gateway import InferenceGatewayConfig
@@ -17,6 +16,7 @@ from hyperpod_inference.api.jumpstart import JumpStartModel
 from hyperpod_inference.api.kinds import KINDS, Kind
 from hyperpod_inference.api.problems import InvalidResource, Problem, explain, nearest, path_of, shown
 from hyperpod_inference.api.registration import SageMakerEndpointRegistration
+from hyperpod_inference.api.schema import resource_schema
 
 __all__ = ["AnyResource", "InvalidResource", "Problem", "check_change", "parse"]
 
@@ -73,8 +73,8 @@ def _validated(kind: Kind, body: Mapping[str, Any], tolerant: bool) -> Any:
     try:
         return kind.model.model_validate(without_nulls(body), extra=extra, by_alias=True, by_name=False)
     except ValidationError as error:
-        schema = crd.resource_schema(kind)
-        raise InvalidResource(tuple(explain(each, schema) for each in error.errors())) from None
+        known = resource_schema(kind)
+        raise InvalidResource(tuple(explain(each, known) for each in error.errors())) from None
 
 
 def without_nulls(value: Any) -> Any:

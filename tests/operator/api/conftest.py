@@ -97,3 +97,27 @@ def body() -> Callable[..., Body]:
 def bodies() -> dict[str, Body]:
     """A small valid manifest of each kind."""
     return BODIES
+
+
+@pytest.fixture
+def sent_by_client() -> Body:
+    """Fields of a spec that AWS's own client sends without being asked, half-empty blocks included."""
+    return {
+        "autoScalingSpec": {
+            "minReplicaCount": 1,
+            "maxReplicaCount": 5,
+            "cloudWatchTrigger": {"metricType": "Average", "minValue": 0, "dimensions": []},
+        },
+        "tlsConfig": {},
+        "endpointName": "",
+        "metrics": {"enabled": False},
+        "intelligentRoutingSpec": {"enabled": False, "routingStrategy": "prefixaware"},
+        "inferenceGateway": {"enabled": True},
+        "instanceType": "ml.g5.8xlarge",
+        "instanceTypes": [],
+        "nodeAffinity": {},
+        "worker": {
+            "resources": {"requests": {"cpu": 4, "nvidia.com/gpu": "0"}},
+            "environmentVariables": [],
+        },
+    }

@@ -66,25 +66,8 @@ def test_a_null_counts_as_absent_as_the_api_server_has_it(body: MakeBody) -> Non
     assert endpoint.spec.replicas == 1
 
 
-def test_what_aws_own_client_sends_by_itself_is_accepted(body: MakeBody) -> None:
-    endpoint = parse(
-        body(
-            autoScalingSpec={
-                "minReplicaCount": 1,
-                "maxReplicaCount": 5,
-                "cloudWatchTrigger": {"metricType": "Average", "minValue": 0, "dimensions": []},
-            },
-            tlsConfig={},
-            endpointName="",
-            metrics={"enabled": False},
-            intelligentRoutingSpec={"enabled": False, "routingStrategy": "prefixaware"},
-            inferenceGateway={"enabled": True},
-            instanceType="ml.g5.8xlarge",
-            instanceTypes=[],
-            nodeAffinity={},
-            worker={"resources": {"requests": {"cpu": 4, "nvidia.com/gpu": "0"}}, "environmentVariables": []},
-        )
-    )
+def test_what_aws_own_client_sends_by_itself_is_accepted(body: MakeBody, sent_by_client: Body) -> None:
+    endpoint = parse(body(**sent_by_client))
     assert isinstance(endpoint, InferenceEndpointConfig)
     assert endpoint.spec.worker.environment_variables == ()
 

@@ -1,0 +1,94 @@
+"""The CustomResourceDefinitions in a real API server: it takes them, and says what `parse` says offline."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hyperpod_inference.api.crd import crds
+from hyperpod_inference.api.kinds import KINDS
+from hyperpod_inference.kube.client import Client
+from hyperpod_inference.kube.config import load
+from hyperpod_inference.kube.errors import Invalid
+from hyperpod_inference.local.cluster import LocalCluster
+from hyperpod_inference.local.install import install
+
+pytestmark = pytest.mark.cluster
+Body = dict[str, Any]
+MakeBody = Callable[..., Body]
+PATHS = {kind.kind: f"/apis/{kind.api_version}/namespaces/default/{kind.plural}" for kind in KINDS}
+CONTRADICTIONS = yaml.safe_load((Path(__file__).parent / "contradictions.yaml").read_text())
+ROUTED = {"intelligentRoutingSpec": {"enabled": True}}
+
+
+@pytest.fixture
+async def client(local_cluster: LocalCluster) -> AsyncIterator[Client]:
+    async with Client(load(local_cluster.kubeconfig)) as connected:
+        await install(connected, crds())
+        yield connected
+
+
+async def create(client: Client, body: Body, **params: str) -> Body:
+    """Create `body` in the namespace default, unknown fields refused."""
+    given = body | {"metadata": body["metadata"] | {"namespace": "default"}}
+    return await client.request(
+        "POST", PATHS[body["kind"]], params={"fieldValidation": "Strict"} | params, body=given
+    )
+
+
+@pytest.fixture
+def admit(client: Client) -> Callable[[Body], Any]:
+    """await admit(body): what the server would store; raises Invalid as it would, and stores nothing."""
+    return lambda body: create(client, body, dryRun="All")
+
+
+async def test_a_valid_object_of_each_kind_is_admitted(
+    admit: Callable[[Body], Any], bodies: dict[str, Body]
+) -> None:
+    for body in bodies.values():
+        assert (await admit(body))["kind"] == body["kind"]
+
+
+async def test_fields_that_contradict_each_other_are_refused_with_the_way_out(
+    admit: Callable[[Body], Any], body: MakeBody
+) -> None:
+    for case in CONTRADICTIONS:
+        if case.get("offline"):
+            continue
+        with pytest.raises(Invalid) as caught:
+            await admit(body(case["kind"], **case["spec"]))
+        assert case["field"] in caught.value.message
+        assert case["remedy"] in caught.value.message
+
+
+async def test_what_aws_own_client_sends_by_itself_is_admitted(
+    admit: Callable[[Body], Any], body: MakeBody, sent_by_client: Body
+) -> None:
+    stored = await admit(body(**sent_by_client))
+    assert stored["spec"]["autoScalingSpec"]["cloudWatchTrigger"]["metricCollectionPeriod"] == 300
+
+
+async def test_the_server_fills_in_no_field_that_clients_do_not_know(
+    admit: Callable[[Body], Any], body: MakeBody
+) -> None:
+    stored = await admit(body(loadBalancer={}, modelCacheConfig={"weightsCache": {}}))
+    assert stored["spec"]["loadBalancer"] == {
+        "healthCheckPath": "/ping",
+        "routingAlgorithm": "least_outstanding_requests",
+    }
+    assert stored["spec"]["modelCacheConfig"] == {"weightsCache": {}}
+
+
+async def test_routing_cannot_be_switched_on_a_live_endpoint(client: Client, body: MakeBody) -> None:
+    given = body() | {"metadata": {"name": "routing-is-immutable"}}
+    path = f"{PATHS[given['kind']]}/{given['metadata']['name']}"
+    await create(client, given)
+    try:
+        with pytest.raises(Invalid, match="delete it and create it again"):
+            await client.request(
+                "PATCH", path, body={"spec": ROUTED}, content_type="application/merge-patch+json"
+            )
+    finally:
+        await client.request("DELETE", path)
