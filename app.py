@@ -16,7 +16,10 @@ def main() -> None:
     except PropertyError as error:
         sys.exit(f"error: {error}")
     add_checks(app)
-    app.synth()
+    try:
+        app.synth()
+    except RuntimeError as error:  # what jsii makes of every error in the JavaScript below
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ def require(
     condition: bool, where: Construct | str, prop: str, got: object, allowed: str, fix: str = ""
 ) -> None:
     """Raise :class:`PropertyError` unless `condition` holds; a token passes, its value is not known yet."""
-    if not condition and not Token.is_unresolved(got):
+    unknown_yet = isinstance(got, str | int | float) and Token.is_unresolved(got)
+    if not condition and not unknown_yet:
         raise PropertyError(where, prop, got, allowed, fix)
 
 

@@ -9,7 +9,6 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 
 from constructs import Construct
-from hyperpod_constructs.acknowledge import acknowledge
 
 _WRITE: Final = (
     "logs:CreateLogStream",
@@ -69,20 +68,18 @@ class FlowLog(Construct):
         role = iam.Role(
             self,
             "Role",
+            description="Writes the VPC's flow log",
             assumed_by=iam.ServicePrincipal(
                 "vpc-flow-logs.amazonaws.com",
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             ),
         )
-        streams = self.log_group.log_group_arn
-        policy = iam.ManagedPolicy(
+        iam.ManagedPolicy(
             self,
             "Write",
-            statements=[iam.PolicyStatement(actions=list(_WRITE), resources=[streams])],
+            statements=[iam.PolicyStatement(actions=list(_WRITE), resources=[self.log_group.log_group_arn])],
             roles=[role],
         )
-        group = Stack.of(self).resolve(streams)["Fn::GetAtt"][0]
-        acknowledge(policy, f"IAM5[Resource::<{group}.Arn>]", "The log streams of one log group.")
         return role
 
 

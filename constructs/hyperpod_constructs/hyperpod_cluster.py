@@ -135,7 +135,7 @@ class HyperPodCluster(Construct):
         super().__init__(scope, construct_id)
         _check_groups(self, props.instance_groups)
         require(1 <= len(subnet_ids) <= 16, self, "subnet_ids", len(subnet_ids), "1 to 16 subnets")
-        self.node_role = self._node_role()
+        self.node_role, permissions = self._node_role()
         security_groups = [_security_group_of(self, eks_cluster), self._between_nodes(vpc)]
         self.resource = sagemaker.CfnCluster(
             self,
@@ -149,14 +149,14 @@ class HyperPodCluster(Construct):
             node_recovery=str(props.node_recovery),
             tiered_storage_config=_tiered(props.tiered_storage),
         )
-        self.resource.node.add_dependency(self.node_role)
+        self.resource.node.add_dependency(permissions)
 
     @property
     def cluster_arn(self) -> str:
         """Known when the cluster exists. (`Ref` is not relied upon.)"""
         return self.resource.attr_cluster_arn
 
-    def _node_role(self) -> iam.Role:
+    def _node_role(self) -> tuple[iam.Role, iam.ManagedPolicy]:
         role = iam.Role(
             self,
             "NodeRole",
@@ -164,10 +164,10 @@ class HyperPodCluster(Construct):
             description="HyperPod instances",
             managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(_NODE_POLICY)],
         )
-        iam.ManagedPolicy(role, "NodePolicy", statements=statements("hyperpod_node"), roles=[role])
+        policy = iam.ManagedPolicy(role, "NodePolicy", statements=statements("hyperpod_node"), roles=[role])
         for finding, reason in _NODE_FINDINGS.items():
             acknowledge(role, finding, reason)
-        return role
+        return role, policy
 
     def _between_nodes(self, vpc: ec2.IVpc) -> str:
         """EFA asks for rules to and from the group itself; the cluster's own group lacks the outgoing one."""

@@ -196,7 +196,7 @@ class HyperPodInference(Construct):
             configuration=self._configuration(),
             version=version,
         )
-        addon.node.add_dependency(self.dependencies, self.roles)
+        addon.node.add_dependency(self.dependencies, self.roles.permissions)
         return addon
 
     def _configuration(self) -> AddonConfiguration:

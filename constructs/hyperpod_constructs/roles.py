@@ -12,7 +12,7 @@ from aws_cdk import Aws, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
-from constructs import Construct
+from constructs import Construct, DependencyGroup
 from hyperpod_constructs.acknowledge import acknowledge
 from hyperpod_constructs.errors import require
 from hyperpod_constructs.naming import EXECUTION_ROLE_PREFIX, TLS_BUCKET_PREFIX, unique_suffix
@@ -34,10 +34,12 @@ class ServiceAccountRole(Construct):
 
     Attributes:
         role: the role.
+        permissions: depend on it to start when the role may do all that was granted.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, spec: RoleSpec, issuer: OidcIssuer) -> None:
         super().__init__(scope, construct_id)
+        self.permissions = DependencyGroup()
         name = f"{spec.name_prefix}-{unique_suffix(self)}" if spec.name_prefix else None
         managed = [iam.ManagedPolicy.from_aws_managed_policy_name(policy) for policy in spec.aws_policies]
         self.role = irsa_role(
@@ -57,7 +59,9 @@ class ServiceAccountRole(Construct):
 
     def allow(self, construct_id: str, granted: Sequence[iam.PolicyStatement]) -> iam.ManagedPolicy:
         """Grant statements by a managed policy: an inline one would fail the regulatory rule packs."""
-        return iam.ManagedPolicy(self, construct_id, statements=list(granted), roles=[self.role])
+        policy = iam.ManagedPolicy(self, construct_id, statements=list(granted), roles=[self.role])
+        self.permissions.add(policy)
+        return policy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +98,7 @@ class InferenceRoles(Construct):
     Attributes:
         execution, jumpstart_gated_model, s3_csi_driver, fsx_csi_driver: the roles.
         alb_controller, keda_operator: the roles, or None where not wanted.
+        permissions: depend on it to start when the roles may do all that was granted.
     """
 
     def __init__(
@@ -110,6 +115,7 @@ class InferenceRoles(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._issuer = issuer
+        self.permissions = DependencyGroup()
         self.execution = self._execution(existing.execution, tls_bucket)
         self.jumpstart_gated_model = existing.jumpstart_gated_model or self._make(
             "JumpStartGatedModel", JUMPSTART_GATED_MODEL
@@ -124,7 +130,12 @@ class InferenceRoles(Construct):
         self.s3_csi_driver = existing.s3_csi_driver or self._s3_csi_driver(model_buckets)
 
     def _make(self, construct_id: str, spec: RoleSpec) -> iam.Role:
-        return ServiceAccountRole(self, construct_id, spec=spec, issuer=self._issuer).role
+        return self._made(construct_id, spec).role
+
+    def _made(self, construct_id: str, spec: RoleSpec) -> ServiceAccountRole:
+        made = ServiceAccountRole(self, construct_id, spec=spec, issuer=self._issuer)
+        self.permissions.add(made.permissions)
+        return made
 
     def _optional(
         self, wanted: bool, existing: iam.IRole | None, construct_id: str, spec: RoleSpec
@@ -137,14 +148,14 @@ class InferenceRoles(Construct):
             allowed = f"a role whose name begins with {EXECUTION_ROLE_PREFIX}"
             require(name.startswith(EXECUTION_ROLE_PREFIX), self, "execution", name, allowed, _WHY_PREFIX)
             return given
-        made = ServiceAccountRole(self, "Execution", spec=EXECUTION, issuer=self._issuer)
+        made = self._made("Execution", EXECUTION)
         if not _reached_by_aws_policy(tls_bucket):
             made.allow("TlsBucket", _tls_bucket_access(tls_bucket))
             acknowledge(made, _objects_finding(tls_bucket), "The objects of the one bucket that was given.")
         return made.role
 
     def _s3_csi_driver(self, model_buckets: Sequence[str]) -> iam.Role:
-        made = ServiceAccountRole(self, "S3CsiDriver", spec=S3_CSI_DRIVER, issuer=self._issuer)
+        made = self._made("S3CsiDriver", S3_CSI_DRIVER)
         names = list(model_buckets) or ["*"]
         made.allow("ReadModels", _read_models(names))
         for name in names:

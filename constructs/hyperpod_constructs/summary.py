@@ -65,29 +65,28 @@ def _summary(path: Path) -> Summary:
     )
 
 
-def _of(template: Template, kind: str) -> Iterator[Mapping[str, Any]]:
-    """Properties of every resource of one type."""
-    for resource in template["Resources"].values():
-        if resource["Type"] == kind:
-            yield resource.get("Properties", {})
+def _of(template: Template, kind: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Logical id and properties of every resource of one type."""
+    found = template["Resources"].items()
+    return [(name, entry.get("Properties", {})) for name, entry in found if entry["Type"] == kind]
 
 
 def _parts(template: Template) -> Iterator[tuple[str, str]]:
-    for vpc in _of(template, "AWS::EC2::VPC"):
-        subnets = len(list(_of(template, "AWS::EC2::Subnet")))
-        nat = len(list(_of(template, "AWS::EC2::NatGateway")))
+    for _, vpc in _of(template, "AWS::EC2::VPC"):
+        subnets = len(_of(template, "AWS::EC2::Subnet"))
+        nat = len(_of(template, "AWS::EC2::NatGateway"))
         yield "VPC", f"{vpc['CidrBlock']}, {subnets} subnets, {nat} NAT gateways"
-    endpoints = [_last_word(entry["ServiceName"]) for entry in _of(template, "AWS::EC2::VPCEndpoint")]
+    endpoints = [_last_word(entry["ServiceName"]) for _, entry in _of(template, "AWS::EC2::VPCEndpoint")]
     if endpoints:
         yield "VPC endpoints", ", ".join(endpoints)
-    for cluster in _of(template, "AWS::EKS::Cluster"):
+    for _, cluster in _of(template, "AWS::EKS::Cluster"):
         yield "EKS cluster", f"Kubernetes {cluster['Version']}, {_reach(cluster)}"
-    for cluster in _of(template, "AWS::SageMaker::Cluster"):
+    for _, cluster in _of(template, "AWS::SageMaker::Cluster"):
         yield "HyperPod cluster", ", ".join(_group(group) for group in cluster["InstanceGroups"])
-    for addon in _of(template, _ADDON):
+    for _, addon in _of(template, _ADDON):
         yield f"Add-on {addon['AddonName']}", addon.get("AddonVersion", "EKS's choice of version")
-    for bucket in _of(template, "AWS::S3::Bucket"):
-        yield f"Bucket {_text(bucket.get('BucketName', '(named by CloudFormation)'))}", _keeps(bucket)
+    for logical_id, bucket in _of(template, "AWS::S3::Bucket"):
+        yield f"Bucket {_text(bucket.get('BucketName', logical_id))}", _keeps(bucket)
 
 
 def _reach(cluster: Mapping[str, Any]) -> str:
@@ -107,7 +106,7 @@ def _keeps(bucket: Mapping[str, Any]) -> str:
 
 
 def _configuration(template: Template) -> dict[str, Any]:
-    for addon in _of(template, _ADDON):
+    for _, addon in _of(template, _ADDON):
         if addon["AddonName"] == _INFERENCE_ADDON:
             document: dict[str, Any] = json.loads(_text(addon["ConfigurationValues"]))
             return document
@@ -115,10 +114,8 @@ def _configuration(template: Template) -> dict[str, Any]:
 
 
 def _roles(template: Template) -> Iterator[tuple[str, str]]:
-    for logical_id, resource in template["Resources"].items():
-        if resource["Type"] == _ROLE:
-            properties = resource["Properties"]
-            yield properties.get("Description", logical_id), _takers(properties["AssumeRolePolicyDocument"])
+    for logical_id, role in _of(template, _ROLE):
+        yield role.get("Description", logical_id), _takers(role["AssumeRolePolicyDocument"])
 
 
 def _takers(document: Mapping[str, Any]) -> str:
@@ -168,7 +165,9 @@ def show(summary: Summary, console: Console) -> None:
 def _print(console: Console, title: str, header: tuple[str, str], rows: Mapping[str, Any]) -> None:
     if not rows:
         return
-    table = Table(*header, title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in header:
+        table.add_column(column, overflow="fold")
     for name, value in rows.items():
         table.add_row(name, value if isinstance(value, str) else json.dumps(value))
     console.print(table)
