@@ -73,7 +73,7 @@ def told(function: Callable[P, T]) -> Callable[P, T]:
 @click.option(
     "--nodes",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A YAML file that describes the simulated nodes. [default: three instance types]",
+    help="A YAML file that describes the simulated nodes. [default: four nodes of four types]",
 )
 @click.option("--bare", is_flag=True, help="The cluster alone, without CRDs, operator and weights.")
 @told

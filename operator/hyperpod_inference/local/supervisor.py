@@ -9,6 +9,7 @@ would hide the finding.
 import argparse
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -150,9 +151,16 @@ def main() -> None:
     wanted = plan.Plan.read(state.plan)
     for fd in (plan.API_LISTENER, plan.FRONT_DOOR_LISTENER, plan.LIFELINE, plan.LOCK):
         os.set_inheritable(fd, False)
+    _allow_many_connections()
     for command in setup_commands(wanted.ip):
         subprocess.run(command, check=True)
     asyncio.run(_supervise(state, wanted))
+
+
+def _allow_many_connections() -> None:
+    # A relayed connection takes two descriptors, and 1,024 is the usual limit; children inherit the new one.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":
