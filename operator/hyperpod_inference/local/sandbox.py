@@ -1,15 +1,16 @@
 """The process that becomes a container: own mounts, own process tree, gone when its agent is gone.
 
 `python -S -m hyperpod_inference.local.sandbox` reads one JSON object from standard input (see `Request`),
-unshares mount, pid, ipc and host name namespaces, builds the file system with `rootfs` and executes the
-program as process 1 of its own tree, as a container runtime would. Started by `agent.process`; standard
-library only, because it is started once per container.
+unshares mount, pid, ipc and host name namespaces, builds the file system with `rootfs` and runs the program
+in a process tree of its own, below a small init. Started by `agent.process`; standard library only, because
+it is started once per container.
 
 It answers on the file descriptor named by its argument: first the program's process id as seen from outside,
 then nothing more if the program was started, or one line saying why not. It exits as the program exits, 128+N
 for signal N.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -64,6 +65,7 @@ class Request:
 def main() -> int:
     """Run the request on standard input; the first argument is the number of the answer's descriptor."""
     answer = int(sys.argv[1])
+    signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)  # kept until someone can pass them on
     request = Request.parse(json.load(sys.stdin))
     linux.die_with_parent(signal.SIGKILL)
     if os.getppid() != request.parent:  # it died before the line above
@@ -97,10 +99,26 @@ def _become(request: Request, answer: int) -> NoReturn:
             socket.sethostname(request.hostname)
             rootfs.build(rootfs.tree(request.mounts, request.keep), Path(request.stage))
             linux.change_root(Path(request.stage))
+            _be_init(answer)
         _execute(request)
     except OSError as error:
         _tell(answer, f"{error.strerror or error}\n")
     os._exit(EXIT_NOT_STARTED)
+
+
+def _be_init(answer: int) -> None:
+    """Stay as process 1 and return in a child of it only.
+
+    The kernel keeps from process 1 every signal that it has no handler for, so a program that has none would
+    not end on SIGTERM; and someone has to wait for orphans.
+    """
+    child = os.fork()
+    if child == 0:
+        linux.die_with_parent(signal.SIGKILL)
+        os.setsid()
+        return
+    os.close(answer)
+    os._exit(_follow(child))
 
 
 def _execute(request: Request) -> None:
@@ -112,6 +130,7 @@ def _execute(request: Request) -> None:
     os.dup2(nothing, 0)
     for number in _FORWARDED:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
     try:
         os.execvpe(request.argv[0], request.argv, request.env)  # noqa: S606 - what this module is for
     except OSError as error:
@@ -121,11 +140,15 @@ def _execute(request: Request) -> None:
 
 def _follow(child: int) -> int:
     def forward(number: int, _: FrameType | None) -> None:
-        os.kill(child, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
 
     for number in _FORWARDED:
         signal.signal(number, forward)
-    _, status = os.waitpid(child, 0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
+    ended, status = os.wait()
+    while ended != child:
+        ended, status = os.wait()
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 

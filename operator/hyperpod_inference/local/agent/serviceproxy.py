@@ -118,6 +118,11 @@ class Listener:
             lambda: Pipe(self), frontend.address, frontend.port, backlog=512
         )
 
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._server.sockets[0].getsockname()[1]) if self._server else 0
+
     def close(self) -> None:
         """Stop accepting; what is connected stays connected, as with kube-proxy."""
         if self._server is not None:
@@ -137,6 +142,7 @@ class Pipe(asyncio.Protocol):
         self._listener, self.peer = listener, peer
         self.transport: asyncio.Transport | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._finished = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: a client came (then find an endpoint), or the endpoint answered."""
@@ -176,7 +182,13 @@ class Pipe(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """asyncio: this side has said all; the other direction stays open."""
-        if self.peer is not None and self.peer.transport is not None and self.peer.transport.can_write_eof():
+        self._finished = True
+        if self.peer is None or self.peer.transport is None:
+            return True
+        if self.peer._finished:  # both have said all
+            self.peer.close()
+            return False
+        if self.peer.transport.can_write_eof():
             self.peer.transport.write_eof()
         return True
 
