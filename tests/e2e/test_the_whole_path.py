@@ -78,11 +78,15 @@ async def test_an_operator_killed_in_the_middle_of_the_path_comes_back_and_finis
     assert seen["status"]["state"] == "DeploymentComplete"
     await deployment_available(client, names.OPERATOR_NAMESPACE, names.OPERATOR_NAME)
     children = await client.list(SERVICES, metadata["namespace"], label_selector=f"app={metadata['name']}")
-    assert [child["metadata"]["name"] for child in children.items] == [metadata["name"]]
+    found = sorted(child["metadata"]["name"] for child in children.items)
+    assert found == [metadata["name"], f"{metadata['name']}-routing-service"]
 
 
 async def operator_pod(client: Client) -> str:
-    pods = await client.list(PODS, names.OPERATOR_NAMESPACE, label_selector=f"app={names.OPERATOR_NAME}")
+    deployment = await client.get(DEPLOYMENTS, names.OPERATOR_NAME, names.OPERATOR_NAMESPACE)
+    labels = deployment["spec"]["selector"]["matchLabels"]
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    pods = await client.list(PODS, names.OPERATOR_NAMESPACE, label_selector=selector)
     (pod,) = pods.items
     return str(pod["metadata"]["name"])
 
