@@ -20,6 +20,8 @@ IMAGE_REASONS = frozenset(
 CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 VOLUME_MOUNT_FAILED = "VolumeMountFailed"
 WAITING_FOR_VOLUME = "WaitingForVolume"
+# How a container ends that its node stops: obedient, killed, terminated. A crash of its own has another code.
+ENDED_FROM_OUTSIDE = (0, 137, 143)
 LAST_WORDS_LIMIT = 600
 
 
@@ -58,7 +60,7 @@ def _unschedulable(pod: Body, events: Sequence[Body]) -> Cause | None:
     message = scheduled.get("message") or "the scheduler gave no reason"
     if "unbound immediate PersistentVolumeClaims" in message or "persistentvolumeclaim" in message:
         return _cause(pod, WAITING_FOR_VOLUME, "waits for its volume", advice.waiting_for_volume())
-    happened = f"cannot be scheduled: {message}"
+    happened = f"cannot be scheduled: {_without_preemption(message)}"
     return _cause(pod, conditions.UNSCHEDULABLE, happened, advice.unschedulable(message))
 
 
@@ -104,7 +106,8 @@ def _out_of_memory(pod: Body, events: Sequence[Body]) -> Cause | None:
 def _liveness(pod: Body, events: Sequence[Body]) -> Cause | None:
     for status in _unready_containers(pod):
         failing = _probe_failure(events, ("Liveness", "Startup"))
-        if failing and _last_failure(status) is not None:
+        ended = _last_end(status)
+        if failing and ended is not None and ended.get("exitCode") in ENDED_FROM_OUTSIDE:
             happened = f"container {status['name']} is restarted because a probe fails: {failing}"
             return _cause(pod, conditions.PROBE_FAILED, happened, advice.liveness())
     return None
@@ -186,12 +189,15 @@ def _started(status: Body) -> bool:
 
 
 def _last_failure(status: Body) -> Mapping[str, Any] | None:
-    """How the container ended last with an error, whether it runs again by now or waits."""
-    for moment in ("state", "lastState"):
-        ended: Mapping[str, Any] | None = status.get(moment, {}).get("terminated")
-        if ended and (ended.get("exitCode") != 0 or ended.get("reason") not in (None, "Completed")):
-            return ended
-    return None
+    """How the container ended last, if that was an error."""
+    ended = _last_end(status)
+    return ended if ended and ended.get("exitCode") != 0 else None
+
+
+def _last_end(status: Body) -> Mapping[str, Any] | None:
+    """How the container ended last, whether it runs again by now or waits."""
+    ends = (status.get(moment, {}).get("terminated") for moment in ("state", "lastState"))
+    return next((ended for ended in ends if ended), None)
 
 
 def _ending(status: Body, ended: Mapping[str, Any]) -> str:
@@ -211,6 +217,11 @@ def _memory_limit(pod: Body, container: str) -> str | None:
             limit: str | None = each.get("resources", {}).get("limits", {}).get("memory")
             return limit
     return None
+
+
+def _without_preemption(message: str) -> str:
+    """What the scheduler says of the nodes, without its thoughts about evicting other pods."""
+    return message.split(" preemption:")[0].removesuffix("no new claims to deallocate,").rstrip(" ,")
 
 
 def _root_of_pull_error(message: str) -> str:

@@ -89,7 +89,7 @@ def _on_the_way(observed: Observed, rollout: Rollout) -> str:
 
 
 def _ready(rollout: Rollout) -> str:
-    verb = "is" if rollout.ready == 1 and rollout.desired == 1 else "are"
+    verb = "is" if rollout.desired == 1 else "are"
     return f"{rollout.ready} of {count(rollout.desired, 'replica')} {verb} ready"
 
 

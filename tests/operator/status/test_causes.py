@@ -53,6 +53,17 @@ def test_a_pod_that_cannot_be_scheduled_says_why(
     assert condition(status, "Ready")["message"] == told["message"]
 
 
+def test_thoughts_about_preemption_are_left_out(world: World, condition: Condition) -> None:
+    message = (
+        "0/2 nodes are available: 2 Insufficient nvidia.com/gpu. no new claims to deallocate, "
+        "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+    )
+    told = condition(
+        world.judged(world.observed(pods=(world.pod(**_unscheduled(message)),))), "WorkloadReady"
+    )
+    assert "0/2 nodes are available: 2 Insufficient nvidia.com/gpu. Free nvidia.com/gpu" in told["message"]
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -209,6 +220,17 @@ def test_a_failing_readiness_probe_is_quoted(world: World, condition: Condition)
     assert told["reason"] == "ProbeFailed"
     assert "statuscode: 503" in told["message"]
     assert "spec.worker.probes.readinessProbe" in told["message"]
+
+
+@pytest.mark.parametrize(("code", "reason"), [(143, "ProbeFailed"), (0, "ProbeFailed"), (2, "CrashLoop")])
+def test_a_container_that_its_node_stops_differs_from_one_that_crashes(
+    world: World, condition: Condition, code: int, reason: str
+) -> None:
+    state = {"state": {"running": {}}, "lastState": _ended(code), "restartCount": 1}
+    pod = world.pod(node="node-1", **_containers(world, **state))
+    events = (world.event("Unhealthy", "Startup probe failed: connection refused"),)
+    told = condition(world.judged(world.observed(pods=(pod,), events=events)), "WorkloadReady")
+    assert told["reason"] == reason
 
 
 def test_events_of_another_pod_are_not_quoted(world: World, condition: Condition) -> None:
