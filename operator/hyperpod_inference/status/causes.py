@@ -20,6 +20,7 @@ IMAGE_REASONS = frozenset(
 CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 VOLUME_MOUNT_FAILED = "VolumeMountFailed"
 WAITING_FOR_VOLUME = "WaitingForVolume"
+READINESS_FAILED = "ReadinessProbeFailed"
 # How a container ends that its node stops: obedient, killed, terminated. A crash of its own has another code.
 ENDED_FROM_OUTSIDE = (0, 137, 143)
 LAST_WORDS_LIMIT = 600
@@ -135,7 +136,7 @@ def _readiness(pod: Body, events: Sequence[Body]) -> Cause | None:
     if not running or not failing:
         return None
     happened = f"container {running[0]} runs, but its readiness probe fails: {failing}"
-    return _cause(pod, conditions.PROBE_FAILED, happened, advice.readiness())
+    return _cause(pod, READINESS_FAILED, happened, advice.readiness())
 
 
 def _evicted(pod: Body, events: Sequence[Body]) -> Cause | None:

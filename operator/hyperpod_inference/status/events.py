@@ -9,11 +9,13 @@ from typing import Any, Literal
 
 from hyperpod_inference.api import conditions
 from hyperpod_inference.status import deadline
-from hyperpod_inference.status.causes import WAITING_FOR_VOLUME
+from hyperpod_inference.status.causes import READINESS_FAILED, WAITING_FOR_VOLUME
 from hyperpod_inference.status.model_source import CLAIM_PENDING
 
-# What passes by itself, as a rule within seconds.
-_WAITS = frozenset({conditions.PROGRESSING, conditions.NOT_CREATED, CLAIM_PENDING, WAITING_FOR_VOLUME})
+# What every start goes through; if it lasts, the deadline tells.
+_WAITS = frozenset(
+    {conditions.PROGRESSING, conditions.NOT_CREATED, CLAIM_PENDING, WAITING_FOR_VOLUME, READINESS_FAILED}
+)
 NOTE_LIMIT = 1024  # the API's bound of an event's text
 
 

@@ -217,7 +217,7 @@ def test_a_failing_readiness_probe_is_quoted(world: World, condition: Condition)
     pod = world.pod(node="node-1", **_containers(world, state={"running": {}}))
     events = (world.event("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503"),)
     told = condition(world.judged(world.observed(pods=(pod,), events=events)), "WorkloadReady")
-    assert told["reason"] == "ProbeFailed"
+    assert told["reason"] == "ReadinessProbeFailed"
     assert "statuscode: 503" in told["message"]
     assert "spec.worker.probes.readinessProbe" in told["message"]
 

@@ -35,6 +35,13 @@ def test_a_crash_and_the_recovery_are_told(world: World) -> None:
     ]
 
 
+def test_a_probe_that_fails_while_the_model_loads_is_no_event(world: World) -> None:
+    loading = world.pod(containerStatuses=[world.container(state={"running": {}})])
+    probe = world.event("Unhealthy", "Readiness probe failed: connection refused")
+    before = world.judged(world.observed())
+    assert events(before, world.judged(world.observed(pods=(loading,), events=(probe,)))) == ()
+
+
 def test_another_wording_of_the_same_reason_is_no_event(world: World) -> None:
     def crashed(times: int) -> Any:
         state = world.container(state={"terminated": {"exitCode": 1}}, restartCount=times)
