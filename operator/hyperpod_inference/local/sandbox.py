@@ -85,10 +85,11 @@ def main() -> int:
 
 
 def _separate(request: Request) -> None:
+    kinds = linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC
     if request.join is not None:
-        linux.enter(request.join, "ipc", "uts", "pid", "mnt")
+        linux.enter(request.join, kinds)
     else:
-        linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC)
+        linux.unshare(kinds)
 
 
 def _become(request: Request, answer: int) -> NoReturn:

@@ -36,7 +36,7 @@ async def main(raw):
 
 asyncio.run(main(json.loads(sys.argv[1])))
 """
-UNSHARE = ["unshare", "-Urnmpf", "--kill-child", "--mount-proc", "--"]
+UNSHARE = ["unshare", "-Urnmpf", "--kill-child", "--"]
 
 
 def has_namespaces() -> bool:
@@ -185,6 +185,15 @@ print("left", len(left()))
 
 def test_everything_ends_when_the_agent_is_killed(tmp_path: Path) -> None:
     (tmp_path / "stage").mkdir()
-    command = [*UNSHARE, sys.executable, "-c", WATCHER, AGENT, str(tmp_path / "stage")]
+    command = [
+        *UNSHARE[:-1],
+        "--mount-proc",
+        "--",
+        sys.executable,
+        "-c",
+        WATCHER,
+        AGENT,
+        str(tmp_path / "stage"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.split() == ["agent", "-9", "left", "0"], done.stderr

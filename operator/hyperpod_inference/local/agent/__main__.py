@@ -19,12 +19,12 @@ import aiohttp
 
 from hyperpod_inference.kube import config
 from hyperpod_inference.kube.client import Client
-from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.store import Store
 from hyperpod_inference.local import nodes
 from hyperpod_inference.local.agent import heartbeat, kubelet_api
 from hyperpod_inference.local.agent.backoff import Policy
-from hyperpod_inference.local.agent.context import Context, Settings
+from hyperpod_inference.local.agent.context import Context, Settings, utc_now
+from hyperpod_inference.local.agent.events import Recorder
 from hyperpod_inference.local.agent.manager import Manager
 from hyperpod_inference.local.agent.serviceproxy import ServiceProxy
 
@@ -73,13 +73,13 @@ async def _run(kubeconfig: Path, state: Path, table: list[nodes.LocalNode], sett
             state=state,
             nodes={node.name: node for node in table},
             services=services,
-            recorder=EventRecorder(client, "kubelet"),
+            recorder=Recorder(client, utc_now),
             settings=settings,
         )
         manager, proxy = Manager(context), ServiceProxy(client, services)
         async with AsyncExitStack() as stack:
             await kubelet_api.serve(stack, manager, table, context.state / "pki")
-            _start(stack, context.write_events())
+            _start(stack, context.recorder.run())
             _start(stack, proxy.run())
             await proxy.synced()
             for node in table:

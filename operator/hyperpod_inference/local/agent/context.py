@@ -13,15 +13,12 @@ from typing import Any
 import aiohttp
 
 from hyperpod_inference.kube.client import Client
-from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.store import Store
 from hyperpod_inference.local.agent.backoff import Policy
+from hyperpod_inference.local.agent.events import News, Recorder
 from hyperpod_inference.local.nodes import LocalNode
 
 Body = Mapping[str, Any]
-Event = tuple[Body, str, str, str]
-"""About what, of which type, reason, message."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -95,11 +92,10 @@ class Context:
     state: Path
     nodes: Mapping[str, LocalNode]
     services: Store
-    recorder: EventRecorder
+    recorder: Recorder
     settings: Settings = field(default_factory=Settings)
     addresses: PodAddresses = field(default_factory=PodAddresses)
     now: Callable[[], datetime] = utc_now
-    _events: "asyncio.Queue[Event]" = field(default_factory=asyncio.Queue)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -120,15 +116,9 @@ class Context:
         """Delete one pod's logs."""
         shutil.rmtree(self.log_directory(pod), ignore_errors=True)
 
-    def event(self, about: Body, kind: str, reason: str, message: str) -> None:
-        """Have an Event written, after those before it, without waiting for it."""
-        self._events.put_nowait((about, kind, reason, message))
-
-    async def write_events(self) -> None:
-        """Write Events in order until cancelled."""
-        while True:
-            about, kind, reason, message = await self._events.get()
-            await self.recorder.record(about, "Normal" if kind == "Normal" else "Warning", reason, message)
+    def event(self, about: Body, kind: str, reason: str, message: str, field: str = "") -> None:
+        """Have an Event written, without waiting for it."""
+        self.recorder.tell(News(about, kind, reason, message, field))
 
     def spawn(self, work: Any) -> None:
         """Run a coroutine on the side; its failure is logged."""

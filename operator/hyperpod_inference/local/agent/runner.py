@@ -40,6 +40,8 @@ class Runner:
     ) -> None:
         self._context, self.pod, self.spec = context, pod, spec
         self.container = container
+        init = spec in (pod["spec"].get("initContainers") or ())
+        self._field = "spec.initContainers" if init else "spec.containers"
         self._changed = changed
         self._process: Process | None = None
         self._follower: asyncio.Task[None] | None = None
@@ -255,7 +257,7 @@ class Runner:
 
     def _tell(self, told: list[waits.Told]) -> None:
         for kind, reason, message in told:
-            self._context.event(self.pod, kind, reason, message)
+            self._context.event(self.pod, kind, reason, message, f"{self._field}{{{self.container.name}}}")
 
     def log(self, previous: bool = False) -> Log | None:
         """The log of this run, or of the one before; None if there was none.
