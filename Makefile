@@ -22,9 +22,10 @@ setup: $(VENV)/.stamp-python node_modules/.stamp-node  ## Install everything int
 $(VENV)/.stamp-python: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Python 3.11 or newer is needed, '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || true). Set PYTHON=/path/to/python3.11"; exit 2; }
-	@echo "==> Python packages into $(VENV) (about 2 minutes the first time)"
+	@echo "==> Python packages into $(VENV) (2 to 3 minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install --quiet --progress-bar off --require-hashes -r requirements/dev.txt
+	@$(PIP) install --progress-bar off --require-hashes -r requirements/dev.txt | awk -v all="$$(grep -c == requirements/dev.txt)" \
+	  '/^Collecting/ {printf "    %d of at most %d packages: %s\n", ++n, all, $$2} /^Installing/ {print "    installing them"} {fflush()}'
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
