@@ -7,7 +7,6 @@ the acknowledgement, with its reason, in `validation-report.json`.
 from typing import Final
 
 from aws_cdk import Acknowledgment, Validations
-
 from constructs import IConstruct
 
 AWS_SOLUTIONS: Final = "AwsSolutions"

@@ -11,8 +11,8 @@ from typing import Final
 from aws_cdk import Stack
 from aws_cdk import aws_eks as eks
 from aws_cdk import aws_iam as iam
-
 from constructs import Construct
+
 from hyperpod_constructs.addon_configuration import AddonConfiguration
 from hyperpod_constructs.compatibility import (
     DEFAULT_INFERENCE_VERSION,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from aws_cdk import Token
-
 from constructs import Construct
+
 from hyperpod_constructs.errors import PropertyError, require, require_one_of
 
 KUBERNETES_VERSIONS: Final = ("1.28", "1.29", "1.30", "1.31", "1.32", "1.33", "1.34")

@@ -13,8 +13,8 @@ from aws_cdk import Aws
 from aws_cdk import aws_eks as eks
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-
 from constructs import Construct
+
 from hyperpod_constructs.acknowledge import acknowledge
 from hyperpod_constructs.addons import NODE_ADDONS, AddonSet
 from hyperpod_constructs.compatibility import DEFAULT_KUBERNETES_VERSION, check_kubernetes_version

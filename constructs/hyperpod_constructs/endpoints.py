@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from aws_cdk import aws_ec2 as ec2
-
 from constructs import Construct
+
 from hyperpod_constructs.errors import require, require_one_of
 
 _SERVICES: Final = {

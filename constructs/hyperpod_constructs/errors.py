@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from aws_cdk import Token
-
 from constructs import Construct
 
 

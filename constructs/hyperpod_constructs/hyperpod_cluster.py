@@ -13,8 +13,8 @@ from aws_cdk import Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
-
 from constructs import Construct
+
 from hyperpod_constructs.acknowledge import REGULATORY, acknowledge
 from hyperpod_constructs.eks_cluster import EksClusterLike
 from hyperpod_constructs.errors import PropertyError, require

@@ -11,8 +11,8 @@ from typing import Final
 from aws_cdk import Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-
 from constructs import Construct
+
 from hyperpod_constructs.addon_configuration import AddonConfiguration, AlbSettings, KedaSettings
 from hyperpod_constructs.addons import (
     DEPENDENCY_ADDONS,

@@ -7,7 +7,6 @@ prefixes, and most create calls to resources that carry the tag below.
 from typing import Final
 
 from aws_cdk import Aws, Fn, Tags
-
 from constructs import Construct, IConstruct
 
 CREATED_BY: Final = ("CreatedBy", "HyperPodInference")

@@ -8,31 +8,20 @@ instead.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, ip_network
 from typing import Final, Protocol
 
 from aws_cdk import Aws, CfnTag, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
-
 from constructs import Construct, DependencyGroup
+
 from hyperpod_constructs.acknowledge import REGULATORY, acknowledge
+from hyperpod_constructs.address_plan import MAX_ZONES, Zone, plan
 from hyperpod_constructs.endpoints import CLOSED_NETWORK_SERVICES, DEFAULT_SERVICES, Endpoints
-from hyperpod_constructs.errors import PropertyError, require
+from hyperpod_constructs.errors import require
 from hyperpod_constructs.flow_log import FlowLog
 
 DEFAULT_CIDR: Final = "10.0.0.0/16"
-MAX_ZONES: Final = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Zone:
-    """One availability zone's share of the VPC."""
-
-    index: int
-    name: str
-    private_cidr: str
-    public_cidr: str
 
 
 _Subnet = tuple[ec2.CfnSubnet, ec2.CfnRouteTable]
@@ -188,7 +177,7 @@ class Network(Construct):
             made.append((subnet, table))
         return made
 
-    def _subnet(self, side: str, zone: _Zone, cidr: str, load_balancer_tag: str) -> _Subnet:
+    def _subnet(self, side: str, zone: Zone, cidr: str, load_balancer_tag: str) -> _Subnet:
         """A subnet with a route table of its own, tagged so that load balancers find it."""
         number = zone.index + 1
         name = self._name_tag(f"{side}{number}")
@@ -217,7 +206,7 @@ class Network(Construct):
     def _default_route(
         self,
         side: str,
-        zone: _Zone,
+        zone: Zone,
         table: ec2.CfnRouteTable,
         *,
         gateway_id: str | None = None,
@@ -278,33 +267,15 @@ def _endpoint_services(props: NetworkProps) -> Sequence[str]:
     return DEFAULT_SERVICES if props.nat_gateways else CLOSED_NETWORK_SERVICES
 
 
-def _plan(where: Construct, props: NetworkProps) -> list[_Zone]:
-    """Three quarters of the range for private subnets, the last one cut small for public ones."""
-    names = _zone_names(props)
-    count, gateways = len(names), props.nat_gateways
+def _plan(where: Construct, props: NetworkProps) -> list[Zone]:
+    names, gateways = _zone_names(props), props.nat_gateways
+    count = len(names)
     require(2 <= count <= MAX_ZONES, where, "zones", count, f"2 to {MAX_ZONES} zones")
     require(0 <= gateways <= count, where, "nat_gateways", gateways, f"0 to {count}, one a zone")
-    block = _block(where, props.cidr)
-    quarters = list(block.subnets(prefixlen_diff=2))
-    small = list(quarters[3].subnets(prefixlen_diff=6))
-    return [
-        _Zone(index=i, name=name, private_cidr=str(quarters[i]), public_cidr=str(small[i]))
-        for i, name in enumerate(names)
-    ]
+    return plan(where, props.cidr, names)
 
 
 def _zone_names(props: NetworkProps) -> list[str]:
     if props.zones is not None:
         return list(props.zones)
     return [Fn.select(index, Fn.get_azs()) for index in range(2)]
-
-
-def _block(where: Construct, cidr: str) -> IPv4Network:
-    allowed = "an IPv4 range from /16 to /20, such as 10.0.0.0/16"
-    try:
-        block = ip_network(cidr)
-    except ValueError as error:
-        raise PropertyError(where, "cidr", cidr, allowed, f"Python says: {error}.") from error
-    if not isinstance(block, IPv4Network) or not 16 <= block.prefixlen <= 20:
-        raise PropertyError(where, "cidr", cidr, allowed)
-    return block

@@ -11,8 +11,8 @@ from typing import Final
 from aws_cdk import Aws, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-
 from constructs import Construct, DependencyGroup
+
 from hyperpod_constructs.acknowledge import acknowledge
 from hyperpod_constructs.errors import require
 from hyperpod_constructs.naming import EXECUTION_ROLE_PREFIX, TLS_BUCKET_PREFIX, unique_suffix

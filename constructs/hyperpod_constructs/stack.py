@@ -4,8 +4,8 @@ from aws_cdk import CfnOutput, Environment, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-
 from constructs import Construct
+
 from hyperpod_constructs.eks_cluster import EksClusterProps, ExistingEksCluster
 from hyperpod_constructs.hyperpod_cluster import ExistingHyperPodCluster, HyperPodClusterProps
 from hyperpod_constructs.inference import HyperPodInference

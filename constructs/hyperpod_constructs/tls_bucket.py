@@ -10,8 +10,8 @@ from typing import Final, cast
 from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-
 from constructs import Construct
+
 from hyperpod_constructs.acknowledge import HIPAA, NIST_R4, NIST_R5, PCI, acknowledge
 from hyperpod_constructs.errors import require
 from hyperpod_constructs.naming import TLS_BUCKET_PREFIX, unique_suffix

@@ -12,7 +12,6 @@ from typing import Any, Literal, cast
 
 from aws_cdk import Aws, Fn
 from aws_cdk import aws_iam as iam
-
 from constructs import Construct
 
 

@@ -1,5 +1,6 @@
 """The EKS cluster and the HyperPod cluster on it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -75,7 +76,7 @@ def test_instances_wait_for_the_network_daemon(quick: Template) -> None:
     assert any("DaemonsVpcCni" in name for name in cluster["DependsOn"])
 
 
-def test_an_admin_gets_an_access_entry(synthesize: Any) -> None:
+def test_an_admin_gets_an_access_entry(synthesize: Callable[..., Template]) -> None:
     template = synthesize(lambda stack: _eks(stack, admins=(ADMIN,)))
     template.has_resource_properties(
         "AWS::EKS::AccessEntry",
@@ -86,7 +87,7 @@ def test_an_admin_gets_an_access_entry(synthesize: Any) -> None:
     )
 
 
-def test_public_access_is_limited_to_the_ranges_given(synthesize: Any) -> None:
+def test_public_access_is_limited_to_the_ranges_given(synthesize: Callable[..., Template]) -> None:
     template = synthesize(lambda stack: _eks(stack, public_access_cidrs=("203.0.113.0/24",)))
     template.has_resource_properties(
         "AWS::EKS::Cluster",
@@ -108,7 +109,7 @@ def test_public_access_is_limited_to_the_ranges_given(synthesize: Any) -> None:
     ],
 )
 def test_a_wrong_property_of_the_eks_cluster_is_named(
-    synthesize: Any, props: dict[str, Any], message: str
+    synthesize: Callable[..., Template], props: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(PropertyError, match=message):
         synthesize(lambda stack: _eks(stack, **props))
@@ -128,7 +129,7 @@ def test_instances_recover_by_themselves_and_run_where_the_cluster_is(quick: Tem
     )
 
 
-def test_every_option_of_an_instance_group_reaches_the_template(synthesize: Any) -> None:
+def test_every_option_of_an_instance_group_reaches_the_template(synthesize: Callable[..., Template]) -> None:
     group = InstanceGroup(
         name="gpu",
         instance_type="ml.p5.48xlarge",
@@ -178,7 +179,7 @@ GROUP = InstanceGroup(name="a", instance_type="ml.g5.8xlarge")
     ],
 )
 def test_a_wrong_property_of_the_hyperpod_cluster_is_named(
-    synthesize: Any, props: dict[str, Any], message: str
+    synthesize: Callable[..., Template], props: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(PropertyError, match=message):
         synthesize(lambda stack: _hyperpod(stack, **props))
@@ -222,7 +223,9 @@ def test_a_wrong_value_is_named(build: Any, message: str) -> None:
         build()
 
 
-def test_a_new_hyperpod_cluster_asks_for_the_security_group_of_its_eks_cluster(synthesize: Any) -> None:
+def test_a_new_hyperpod_cluster_asks_for_the_security_group_of_its_eks_cluster(
+    synthesize: Callable[..., Template],
+) -> None:
     eks = ExistingEksCluster(cluster_name="mine", oidc_issuer_url="https://oidc.eks/id/X")
 
     def build(stack: Stack) -> None:

@@ -1,6 +1,7 @@
 """Accept mode: each part that exists is used as it is, and not made."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -79,13 +80,15 @@ def _vpc(stack: Stack) -> ec2.IVpc:
     ],
     ids=["network", "eks cluster", "hyperpod cluster", "bucket"],
 )
-def test_a_part_that_is_given_is_not_made(synthesize: Any, given: Any, not_made: str) -> None:
+def test_a_part_that_is_given_is_not_made(
+    synthesize: Callable[..., Template], given: Any, not_made: str
+) -> None:
     template = synthesize(lambda stack: HyperPodInference(stack, "Inference", **given(stack)))
     template.resource_count_is(not_made, 0)
     template.has_resource_properties("AWS::EKS::Addon", {"AddonName": "amazon-sagemaker-hyperpod-inference"})
 
 
-def test_new_clusters_go_into_the_subnets_of_a_vpc_that_exists(synthesize: Any) -> None:
+def test_new_clusters_go_into_the_subnets_of_a_vpc_that_exists(synthesize: Callable[..., Template]) -> None:
     template = synthesize(
         lambda stack: HyperPodInference(stack, "Inference", network=ExistingNetwork(vpc=_vpc(stack)))
     )
@@ -103,7 +106,9 @@ def test_new_clusters_go_into_the_subnets_of_a_vpc_that_exists(synthesize: Any) 
         ("keda_operator", "keda"),
     ],
 )
-def test_a_role_that_is_given_is_used_and_the_others_are_made(synthesize: Any, name: str, key: str) -> None:
+def test_a_role_that_is_given_is_used_and_the_others_are_made(
+    synthesize: Callable[..., Template], name: str, key: str
+) -> None:
     arn = "arn:aws:iam::111122223333:role/SageMakerHyperPodInference-mine"
 
     def build(stack: Stack) -> HyperPodInference:
@@ -120,7 +125,7 @@ def test_a_role_that_is_given_is_used_and_the_others_are_made(synthesize: Any, n
     assert arn in text
 
 
-def test_a_construct_made_elsewhere_counts_as_given(synthesize: Any) -> None:
+def test_a_construct_made_elsewhere_counts_as_given(synthesize: Callable[..., Template]) -> None:
     def build(stack: Stack) -> None:
         network = Network(stack, "Network")
         cluster = EksCluster(
@@ -137,7 +142,7 @@ def test_a_construct_made_elsewhere_counts_as_given(synthesize: Any) -> None:
     template.has_resource_properties("AWS::EKS::Addon", {"AddonName": "coredns"})
 
 
-def test_an_existing_cluster_keeps_the_addons_it_has(synthesize: Any) -> None:
+def test_an_existing_cluster_keeps_the_addons_it_has(synthesize: Callable[..., Template]) -> None:
     template = synthesize(
         lambda stack: HyperPodInference(
             stack,
@@ -157,7 +162,9 @@ def test_an_existing_cluster_keeps_the_addons_it_has(synthesize: Any) -> None:
     }
 
 
-def test_a_bucket_outside_the_managed_policy_is_opened_to_the_operator(synthesize: Any) -> None:
+def test_a_bucket_outside_the_managed_policy_is_opened_to_the_operator(
+    synthesize: Callable[..., Template],
+) -> None:
     def build(stack: Stack) -> HyperPodInference:
         bucket = s3.Bucket.from_bucket_name(stack, "B", "our-certificates")
         return HyperPodInference(
@@ -190,7 +197,7 @@ def test_a_bucket_outside_the_managed_policy_is_opened_to_the_operator(synthesiz
     )
 
 
-def test_a_controller_of_your_own_needs_no_role(synthesize: Any) -> None:
+def test_a_controller_of_your_own_needs_no_role(synthesize: Callable[..., Template]) -> None:
     template = synthesize(
         lambda stack: HyperPodInference(
             stack,
@@ -218,11 +225,13 @@ def test_a_controller_of_your_own_needs_no_role(synthesize: Any) -> None:
         ),
     ],
 )
-def test_parts_that_do_not_go_together_are_refused(synthesize: Any, given: Any, message: str) -> None:
+def test_parts_that_do_not_go_together_are_refused(
+    synthesize: Callable[..., Template], given: Any, message: str
+) -> None:
     with pytest.raises(PropertyError, match=message):
         synthesize(lambda stack: HyperPodInference(stack, "Inference", **given))
 
 
-def test_a_region_without_the_operators_images_is_refused(install: Any) -> None:
+def test_a_region_without_the_operators_images_is_refused(install: Callable[..., Template]) -> None:
     with pytest.raises(PropertyError, match="region: got 'us-west-3', expected one of"):
         install(region="us-west-3", account="111122223333")

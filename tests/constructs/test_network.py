@@ -1,5 +1,6 @@
 """The VPC and its endpoints."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hyperpod_constructs import Network, NetworkProps, PropertyError
 
 
 @pytest.fixture(scope="module")
-def plain(synthesize: Any) -> Template:
+def plain(synthesize: Callable[..., Template]) -> Template:
     return synthesize(lambda stack: Network(stack, "Network"))
 
 
@@ -54,7 +55,9 @@ def test_all_traffic_is_logged(plain: Template) -> None:
     plain.has_resource("AWS::Logs::LogGroup", {"DeletionPolicy": "Retain"})
 
 
-def test_a_third_zone_moves_no_subnet_of_the_first_two(synthesize: Any, plain: Template) -> None:
+def test_a_third_zone_moves_no_subnet_of_the_first_two(
+    synthesize: Callable[..., Template], plain: Template
+) -> None:
     zones = ("us-west-2a", "us-west-2b", "us-west-2c")
     three = synthesize(lambda stack: Network(stack, "Network", NetworkProps(zones=zones)))
     before = {
@@ -75,7 +78,7 @@ def test_zones_are_never_looked_up(plain: Template) -> None:
     )
 
 
-def test_a_closed_network_has_no_way_out_and_all_endpoints(synthesize: Any) -> None:
+def test_a_closed_network_has_no_way_out_and_all_endpoints(synthesize: Callable[..., Template]) -> None:
     closed = synthesize(lambda stack: Network(stack, "Network", NetworkProps(nat_gateways=0)))
     closed.resource_count_is("AWS::EC2::NatGateway", 0)
     names = str(closed.find_resources("AWS::EC2::VPCEndpoint"))
@@ -96,6 +99,8 @@ def test_a_closed_network_has_no_way_out_and_all_endpoints(synthesize: Any) -> N
         ({"endpoint_services": ("sts", "sts")}, "expected each service at most once"),
     ],
 )
-def test_a_wrong_property_is_named(synthesize: Any, props: dict[str, Any], message: str) -> None:
+def test_a_wrong_property_is_named(
+    synthesize: Callable[..., Template], props: dict[str, Any], message: str
+) -> None:
     with pytest.raises(PropertyError, match=message):
         synthesize(lambda stack: Network(stack, "Network", NetworkProps(**props)))

@@ -1,8 +1,8 @@
 """The installation with nothing passed: what is in it, what is not, and that it is always the same."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aws_cdk import App
@@ -54,7 +54,7 @@ def test_every_taggable_resource_says_who_made_it(quick: Template) -> None:
         quick.all_resources_properties(kind, {"Tags": Match.array_with([tag])})
 
 
-def test_its_template_is_the_same_each_time(install: Any, quick: Template) -> None:
+def test_its_template_is_the_same_each_time(install: Callable[..., Template], quick: Template) -> None:
     assert json.dumps(install().to_json()) == json.dumps(quick.to_json())
 
 

@@ -1,6 +1,7 @@
 """The roles: who may take each, under which name, with which permissions."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ def test_the_operators_role_has_the_name_that_aws_policy_passes(quick: Template)
     assert name["Fn::Join"][1][0].startswith("SageMakerHyperPodInference-")
 
 
-def test_two_installations_in_one_stack_have_names_of_their_own(synthesize: Any) -> None:
+def test_two_installations_in_one_stack_have_names_of_their_own(synthesize: Callable[..., Template]) -> None:
     def build(stack: Stack) -> None:
         bucket = TlsBucket(stack, "Tls").bucket
         InferenceRoles(stack, "One", issuer=ISSUER, tls_bucket=bucket)
@@ -103,7 +104,7 @@ def test_the_load_balancer_policy_has_all_its_statements(quick: Template) -> Non
     assert "arn:aws:" not in json.dumps(alb)
 
 
-def test_model_buckets_narrow_what_the_storage_driver_reads(synthesize: Any) -> None:
+def test_model_buckets_narrow_what_the_storage_driver_reads(synthesize: Callable[..., Template]) -> None:
     template = synthesize(lambda stack: _roles(stack, model_buckets=("models-a",)))
     policies = template.find_resources("AWS::IAM::ManagedPolicy")
     (driver,) = [entry for name, entry in policies.items() if "S3CsiDriver" in name]
@@ -113,7 +114,7 @@ def test_model_buckets_narrow_what_the_storage_driver_reads(synthesize: Any) -> 
     assert "PutObject" not in text
 
 
-def test_an_operator_role_with_another_name_is_refused(synthesize: Any) -> None:
+def test_an_operator_role_with_another_name_is_refused(synthesize: Callable[..., Template]) -> None:
     def build(stack: Stack) -> None:
         role = iam.Role.from_role_arn(stack, "R", "arn:aws:iam::111122223333:role/mine")
         _roles(stack, existing=ExistingRoles(execution=role))

@@ -1,6 +1,6 @@
 """The bucket of certificates."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from aws_cdk import Stack
@@ -13,7 +13,7 @@ DESTROY = "hyperpod-inference:destroyData"
 
 
 @pytest.fixture(scope="module")
-def plain(synthesize: Any) -> Template:
+def plain(synthesize: Callable[..., Template]) -> Template:
     return synthesize(lambda stack: TlsBucket(stack, "Tls"))
 
 
@@ -53,7 +53,9 @@ def test_both_buckets_refuse_plain_http(plain: Template) -> None:
 
 
 @pytest.mark.parametrize("flag", [True, False])
-def test_the_log_bucket_lets_s3_write_whatever_the_apps_flags_say(synthesize: Any, flag: bool) -> None:
+def test_the_log_bucket_lets_s3_write_whatever_the_apps_flags_say(
+    synthesize: Callable[..., Template], flag: bool
+) -> None:
     context = {"@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": flag}
     template = synthesize(lambda stack: TlsBucket(stack, "Tls"), context)
     template.has_resource_properties(
@@ -73,21 +75,21 @@ def test_it_outlives_the_stack(plain: Template) -> None:
     plain.all_resources("AWS::S3::Bucket", {"DeletionPolicy": "Retain"})
 
 
-def test_one_key_alone_destroys_nothing(synthesize: Any, plain: Template) -> None:
+def test_one_key_alone_destroys_nothing(synthesize: Callable[..., Template], plain: Template) -> None:
     with pytest.raises(PropertyError, match=f"destroy_data: got True, .*{DESTROY}=true as well"):
         synthesize(lambda stack: TlsBucket(stack, "Tls", TlsBucketProps(destroy_data=True)))
     only_context = synthesize(lambda stack: TlsBucket(stack, "Tls"), {DESTROY: True})
     assert only_context.to_json() == plain.to_json()
 
 
-def test_both_keys_together_let_the_stack_delete_it(synthesize: Any) -> None:
+def test_both_keys_together_let_the_stack_delete_it(synthesize: Callable[..., Template]) -> None:
     template = synthesize(
         lambda stack: TlsBucket(stack, "Tls", TlsBucketProps(destroy_data=True)), {DESTROY: "true"}
     )
     template.all_resources("AWS::S3::Bucket", {"DeletionPolicy": "Delete"})
 
 
-def test_a_log_bucket_that_is_given_is_not_made(synthesize: Any) -> None:
+def test_a_log_bucket_that_is_given_is_not_made(synthesize: Callable[..., Template]) -> None:
     def build(stack: Stack) -> None:
         logs = s3.Bucket.from_bucket_name(stack, "Logs", "our-logs")
         TlsBucket(stack, "Tls", TlsBucketProps(access_logs=logs))
@@ -99,6 +101,6 @@ def test_a_log_bucket_that_is_given_is_not_made(synthesize: Any) -> None:
     )
 
 
-def test_a_name_outside_the_managed_policy_is_refused(synthesize: Any) -> None:
+def test_a_name_outside_the_managed_policy_is_refused(synthesize: Callable[..., Template]) -> None:
     with pytest.raises(PropertyError, match="bucket_name: got 'mine', expected a name that begins"):
         synthesize(lambda stack: TlsBucket(stack, "Tls", TlsBucketProps(bucket_name="mine")))
