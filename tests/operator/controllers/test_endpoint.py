@@ -1,12 +1,16 @@
 """The endpoint's reconcile: what it writes, in which order, and that it writes nothing twice."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from hyperpod_inference.api import conditions, names
+from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.parse import parse
+from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.api.statuses import EndpointStatus
 from hyperpod_inference.kube.errors import ApiError, Forbidden
+from hyperpod_inference.render import render
 
 Body = dict[str, Any]
 HUGGING_FACE = {"modelSourceType": "huggingface", "huggingFaceModel": {"modelId": "org/model"}}
@@ -15,8 +19,9 @@ HUGGING_FACE = {"modelSourceType": "huggingface", "huggingFaceModel": {"modelId"
 async def test_a_new_endpoint_gets_its_children_then_its_status(world: Any, example: Body) -> None:
     world.cluster.put(example)
     writes = await world.reconcile()
-    kinds = [kind for verb, kind, _ in writes if verb == "apply"]
-    assert kinds == ["PersistentVolume", "PersistentVolumeClaim", "Service", "Service", "Deployment"]
+    wanted: Any = render(cast(InferenceEndpointConfig, parse(example)), OperatorSettings()).manifests
+    applied = [(kind, name) for verb, kind, name in writes if verb == "apply"]
+    assert applied == [(each["kind"], each["metadata"]["name"]) for each in wanted]
     assert writes[-1] == ("apply/status", names.KIND_ENDPOINT, "llm-fallback")
     assert [verb for verb, _, _ in writes].count("apply/status") == 1
     EndpointStatus.model_validate(world.status())

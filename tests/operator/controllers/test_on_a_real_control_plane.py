@@ -194,8 +194,11 @@ async def test_quiet_means_no_writes(client: Client, operator: Any, endpoint: Bo
     assert await eventually(settled)
 
 
-async def test_a_long_list_comes_in_pages_and_is_complete(client: Client) -> None:
-    wanted = {f"page-{number}" for number in range(510)}
+async def test_a_long_list_comes_in_pages_and_is_complete(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hyperpod_inference.kube.client.PAGE_LIMIT", 4)
+    wanted = {f"page-{number}" for number in range(10)}
     await asyncio.gather(*(client.create(CONFIG_MAPS, _config_map(name)) for name in wanted))
     found = (await client.list(CONFIG_MAPS, NAMESPACE, label_selector="paged=yes")).items
     assert {each["metadata"]["name"] for each in found} == wanted
