@@ -25,12 +25,12 @@ $(VENV)/.stamp-python: requirements/dev.txt pyproject.toml
 	@echo "==> Python packages into $(VENV) (2 to 3 minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install --progress-bar off --require-hashes -r requirements/dev.txt | awk -v all="$$(grep -c == requirements/dev.txt)" \
-	  '/^Collecting/ {printf "    %d of at most %d packages: %s\n", ++n, all, $$2} /^Installing/ {print "    installing them"} {fflush()}'
+	  '/^Collecting/ && ++n % 10 == 0 {printf "    %d of at most %d packages\n", n, all} /^Installing/ {print "    installing them"} {fflush()}'
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 node_modules/.stamp-node: package.json package-lock.json
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || { \
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null || { \
 	  echo "Node 20 or newer is needed for the CDK, found: $$(node --version 2>/dev/null || echo none). Install it, or put it first on PATH"; exit 2; }
 	@echo "==> CDK command line into node_modules (a few seconds)"
 	@npm ci --no-audit --no-fund --loglevel=error
