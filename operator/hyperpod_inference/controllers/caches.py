@@ -13,9 +13,10 @@ from hyperpod_inference.kube.resources import (
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
     SERVICES,
+    Body,
     Resource,
 )
-from hyperpod_inference.kube.store import Body, Key, Store
+from hyperpod_inference.kube.store import Key, Store
 from hyperpod_inference.render.identity import LABEL_VALUE_LIMIT, bounded
 
 CHILD_SELECTOR = f"{names.LABEL_DEPLOYING_SERVICE}={names.DEPLOYING_SERVICE}"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from hyperpod_inference.kube.errors import ApiError
 from hyperpod_inference.kube.metrics import Metrics, QueueMetrics
 from hyperpod_inference.kube.reflector import OnChange
-from hyperpod_inference.kube.store import Body, Key, key_of
+from hyperpod_inference.kube.resources import Body
+from hyperpod_inference.kube.store import Key, key_of
 from hyperpod_inference.kube.workqueue import QueueShutDown, WorkQueue
 
 logger = logging.getLogger(__name__)

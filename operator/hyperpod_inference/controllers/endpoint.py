@@ -21,8 +21,8 @@ from hyperpod_inference.controllers.statuses import Status, StatusWriter
 from hyperpod_inference.kube.apply import Applier, ApplyFailure, identity_of
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
 from hyperpod_inference.kube.events import EventRecorder
-from hyperpod_inference.kube.resources import DEPLOYMENTS, PERSISTENT_VOLUME_CLAIMS, SERVICES, Resource
-from hyperpod_inference.kube.store import Body, Key
+from hyperpod_inference.kube.resources import DEPLOYMENTS, PERSISTENT_VOLUME_CLAIMS, SERVICES, Body, Resource
+from hyperpod_inference.kube.store import Key
 from hyperpod_inference.render import Facts, Rendered, render
 from hyperpod_inference.status import ApplyError, Observed, due, events, judge, refused
 

@@ -10,7 +10,7 @@ from typing import Any
 from hyperpod_inference.api import names
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import NotFound
-from hyperpod_inference.kube.store import Body
+from hyperpod_inference.kube.resources import Body
 
 Status = Mapping[str, Any]
 

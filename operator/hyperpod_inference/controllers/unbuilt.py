@@ -11,7 +11,8 @@ from hyperpod_inference.api import conditions, names
 from hyperpod_inference.controllers.controller import Result
 from hyperpod_inference.controllers.statuses import Status, StatusWriter
 from hyperpod_inference.kube.events import EventRecorder
-from hyperpod_inference.kube.store import Body, Key, Store
+from hyperpod_inference.kube.resources import Body
+from hyperpod_inference.kube.store import Key, Store
 
 FAILED = "DeploymentFailed"
 # What to use instead, where there is something.

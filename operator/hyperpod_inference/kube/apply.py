@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hyperpod_inference.kube.client import Body, Client
+from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import ApiError, Conflict, NotFound
-from hyperpod_inference.kube.resources import DEPLOYMENTS, Resource, resource_for
+from hyperpod_inference.kube.resources import DEPLOYMENTS, Body, Resource, resource_for
 from hyperpod_inference.kube.store import Key, key_of
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,6 @@ It never retries by itself: who calls knows whether to wait, give up or requeue,
 tells how long the server asked to wait.
 """
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -15,18 +14,15 @@ from typing import Any, Literal, Self
 
 import aiohttp
 
-from hyperpod_inference.kube.config import ClusterConfig, ConfigError
+from hyperpod_inference.kube.config import ClusterConfig
 from hyperpod_inference.kube.errors import (
     Gone,
     NotFound,
     NotLeading,
-    TransportError,
     WatchSilent,
-    from_status,
 )
-from hyperpod_inference.kube.resources import Resource, discovered, resource_for
-
-Body = dict[str, Any]
+from hyperpod_inference.kube.resources import Body, Resource, discovered, resource_for
+from hyperpod_inference.kube.wire import WatchEvent, event, lines, parsed, raise_for_status, translated
 
 PAGE_LIMIT = 500
 REQUEST_TIMEOUT = 30.0
@@ -45,14 +41,6 @@ class ListResult:
 
     items: list[Body]
     resource_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class WatchEvent:
-    """One change: ADDED, MODIFIED, DELETED or BOOKMARK, with the object after it (before it, for DELETED)."""
-
-    type: str
-    object: Body
 
 
 class Client:
@@ -164,11 +152,11 @@ class Client:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT, sock_read=silence)
         path = resource.path(namespace)
         request = f"WATCH {path}"
-        async with _translated(request), await self._send("GET", path, params, timeout) as response:
-            await _raise_for_status(response, request)
+        async with translated(request), await self._send("GET", path, params, timeout) as response:
+            await raise_for_status(response, request)
             try:
-                async for line in _lines(response.content):
-                    yield _event(line, request)
+                async for line in lines(response.content):
+                    yield event(line, request)
             except TimeoutError as error:
                 raise WatchSilent(f"silent for {silence:g} s", request=request) from error
 
@@ -244,7 +232,10 @@ class Client:
             return resource_for(body)
         except LookupError:
             with contextlib.suppress(NotFound):
-                served = await self.request("GET", f"/apis/{body.get('apiVersion')}")
+                version = str(body.get("apiVersion"))
+                served = await self.request(
+                    "GET", f"/apis/{version}" if "/" in version else f"/api/{version}"
+                )
                 if (found := discovered(served, str(body.get("kind")))) is not None:
                     return found
             raise
@@ -266,7 +257,7 @@ class Client:
         """
         request = f"{method} {path}"
         limit = aiohttp.ClientTimeout(total=timeout)
-        async with _translated(request):
+        async with translated(request):
             for renew in (False, True):
                 response = await self._send(
                     method,
@@ -281,8 +272,8 @@ class Client:
                     # A token rotated since it was cached answers 401 once: ask for a fresh one, then give up.
                     if response.status == 401 and not renew:
                         continue
-                    await _raise_for_status(response, request)
-                    return _json(await response.read(), request)
+                    await raise_for_status(response, request)
+                    return parsed(await response.read(), request)
         raise AssertionError("unreachable")
 
     async def _send(
@@ -323,25 +314,6 @@ class Client:
             self._on_answer(method, status)
 
 
-class _translated:  # noqa: N801 - reads as a phrase at its call sites
-    """Turns the HTTP library's and the credentials' failures into `TransportError`."""
-
-    def __init__(self, request: str) -> None:
-        self._request = request
-
-    async def __aenter__(self) -> None:
-        return None
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, asyncio.TimeoutError):
-            raise TransportError("no answer in time", request=self._request) from error
-        if isinstance(error, (aiohttp.ClientError, OSError, ConfigError)):
-            message = str(error) or type(error).__name__
-            raise TransportError(message, request=self._request) from error
-
-
 def _selectors(label_selector: str | None, field_selector: str | None) -> dict[str, str]:
     params = {"labelSelector": label_selector, "fieldSelector": field_selector}
     return {key: value for key, value in params.items() if value}
@@ -353,54 +325,3 @@ def _typed(resource: Resource, items: list[Body]) -> list[Body]:
         item.setdefault("apiVersion", resource.api_version)
         item.setdefault("kind", resource.kind)
     return items
-
-
-async def _raise_for_status(response: aiohttp.ClientResponse, request: str) -> None:
-    if response.status < 300:
-        return
-    raw = await response.read()
-    try:
-        body = json.loads(raw)
-    except ValueError:
-        body = {"message": raw[:500].decode(errors="replace").strip() or response.reason}
-    header = response.headers.get("Retry-After", "")
-    retry_after = float(header) if header.isdigit() else None
-    raise from_status(
-        response.status, body if isinstance(body, dict) else {}, retry_after=retry_after, request=request
-    )
-
-
-def _json(raw: bytes, request: str) -> Body:
-    try:
-        parsed = json.loads(raw)
-    except ValueError as error:
-        raise TransportError(f"the answer is not JSON: {raw[:80]!r}", request=request) from error
-    if not isinstance(parsed, dict):
-        raise TransportError(f"the answer is not a JSON object: {raw[:80]!r}", request=request)
-    return parsed
-
-
-async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Lines of any length (the stream's readline refuses long ones); an unfinished last line is an error."""
-    rest = bytearray()
-    async for chunk in stream.iter_any():
-        seen = len(rest)
-        rest += chunk
-        start = 0
-        while (end := rest.find(b"\n", max(start, seen))) >= 0:
-            if line := bytes(rest[start:end]).strip():
-                yield line
-            start = end + 1
-        del rest[:start]
-    if rest.strip():
-        raise aiohttp.ClientPayloadError(f"the stream ended inside a line: {bytes(rest[:80])!r}")
-
-
-def _event(line: bytes, request: str) -> WatchEvent:
-    raw = _json(line, request)
-    kind, subject = raw.get("type"), raw.get("object")
-    if not isinstance(kind, str) or not isinstance(subject, dict):
-        raise TransportError(f"not a watch event: {line[:80]!r}", request=request)
-    if kind == "ERROR":
-        raise from_status(int(subject.get("code") or 500), subject, request=request)
-    return WatchEvent(kind, subject)

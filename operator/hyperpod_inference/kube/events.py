@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from hyperpod_inference.kube.client import MERGE_PATCH, Body, Client
+from hyperpod_inference.kube.client import MERGE_PATCH, Client
 from hyperpod_inference.kube.errors import AlreadyExists, ApiError
-from hyperpod_inference.kube.resources import EVENTS
+from hyperpod_inference.kube.resources import EVENTS, Body
 
 logger = logging.getLogger(__name__)
 

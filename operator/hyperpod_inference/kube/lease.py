@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hyperpod_inference.kube.client import Body, Client
+from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import ApiError, NotFound
 from hyperpod_inference.kube.reflector import Random
-from hyperpod_inference.kube.resources import LEASES
+from hyperpod_inference.kube.resources import LEASES, Body
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 from hyperpod_inference.kube.client import WATCH_SILENCE, Client
 from hyperpod_inference.kube.errors import ApiError, Gone, WatchSilent
-from hyperpod_inference.kube.resources import Resource
-from hyperpod_inference.kube.store import Body, Key, Store, key_of
+from hyperpod_inference.kube.resources import Body, Resource
+from hyperpod_inference.kube.store import Key, Store, key_of
 
 logger = logging.getLogger(__name__)
 

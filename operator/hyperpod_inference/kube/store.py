@@ -6,7 +6,8 @@ Only the reflector writes. Objects handed out are the cached ones: readers must 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-Body = dict[str, Any]
+from hyperpod_inference.kube.resources import Body
+
 Key = tuple[str, str]
 """(namespace, name); the namespace is '' for cluster-scoped kinds."""
 Indexer = Callable[[Body], Iterable[str]]
@@ -20,7 +21,7 @@ def key_of(obj: Mapping[str, Any]) -> Key:
 
 
 class Store:
-    """`Store({"owner": owner_uids})`, then `store.by_index("owner", uid)`."""
+    """`Store({"app": indexer})`, then `store.by_index("app", value)`."""
 
     def __init__(self, indexers: Mapping[str, Indexer] | None = None) -> None:
         self._objects: dict[Key, Body] = {}
@@ -73,20 +74,3 @@ class Store:
                     bucket.pop(key, None)
                     if not bucket:
                         del self._indexes[name][value]
-
-
-def owner_uids(obj: Body) -> list[str]:
-    """Indexer: the uids of the object's owners."""
-    return [reference["uid"] for reference in obj["metadata"].get("ownerReferences") or []]
-
-
-def by_label(label: str, *, with_namespace: bool = True) -> Indexer:
-    """Indexer: 'namespace/value' of one label (only the value for cluster-scoped objects)."""
-
-    def index(obj: Body) -> list[str]:
-        value = (obj["metadata"].get("labels") or {}).get(label)
-        if value is None:
-            return []
-        return [f"{obj['metadata'].get('namespace') or ''}/{value}" if with_namespace else value]
-
-    return index

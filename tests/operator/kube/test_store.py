@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from hyperpod_inference.kube.store import Store, by_label, owner_uids
+from hyperpod_inference.kube.store import Store
+
+
+def owner_uids(each: dict[str, Any]) -> list[str]:
+    return [reference["uid"] for reference in each["metadata"]["ownerReferences"]]
+
+
+def label(each: dict[str, Any]) -> list[str]:
+    return [each["metadata"]["labels"]["l"]]
 
 
 def obj(name: str, label: str, owner: str) -> dict[str, Any]:
@@ -17,12 +25,12 @@ def names(objects: list[dict[str, Any]]) -> list[str]:
 
 
 def test_indexes_follow_every_change() -> None:
-    store = Store({"owner": owner_uids, "label": by_label("l")})
+    store = Store({"owner": owner_uids, "label": label})
     store.put(obj("a", "x", "1"))
     store.put(obj("b", "x", "2"))
-    assert names(store.by_index("label", "ns/x")) == ["a", "b"]
+    assert names(store.by_index("label", "x")) == ["a", "b"]
     store.put(obj("a", "y", "1"))
-    assert names(store.by_index("label", "ns/x")) == ["b"]
+    assert names(store.by_index("label", "x")) == ["b"]
     assert names(store.by_index("owner", "1")) == ["a"]
     store.remove(("ns", "a"))
     assert store.by_index("owner", "1") == []
