@@ -78,7 +78,7 @@ async def probed() -> Any:
         ({"httpGet": {"path": "/ok", "port": "nope"}}, False, "port 'nope' is not among"),
         ({"httpGet": {"path": "/ok", "port": 1}}, False, "dial tcp 127.0.0.1:1: Connection refused"),
         ({"tcpSocket": {"port": "http"}}, True, ""),
-        ({"tcpSocket": {"port": 1}}, False, "Connect call failed"),
+        ({"tcpSocket": {"port": 1}}, False, "dial tcp 127.0.0.1:1: Connection refused"),
         ({"grpc": {"port": 1}}, False, "grpc is not supported by local nodes"),
     ],
 )

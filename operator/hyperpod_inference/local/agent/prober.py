@@ -78,8 +78,13 @@ async def _http(http: aiohttp.ClientSession, action: Body, target: Target, secon
 
 async def _tcp(action: Body, target: Target, seconds: float) -> Result:
     host, port = action.get("host") or target.pod_ip, port_number(action["port"], target.container)
-    async with asyncio.timeout(seconds):
-        _, writer = await asyncio.open_connection(host, port)
+    try:
+        async with asyncio.timeout(seconds):
+            _, writer = await asyncio.open_connection(host, port)
+    except OSError as error:
+        if isinstance(error, TimeoutError):
+            raise
+        return Result(False, f"dial tcp {host}:{port}: {os.strerror(error.errno or 0)}")
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()

@@ -79,10 +79,14 @@ class Process(asyncio.SubprocessProtocol):
             )
         finally:
             os.close(writer)
-        stdin = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))
-        stdin.write(launch.request())
-        stdin.close()
-        answer = await _read_all(reader)
+        try:
+            stdin = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))
+            stdin.write(launch.request())
+            stdin.close()
+            answer = await _read_all(reader)
+        except BaseException:  # cancelled while it starts: nobody would know of it
+            process.send(signal.SIGKILL)
+            raise
         number, _, problem = answer.partition("\n")
         if problem or not number.isdigit():
             await process.ended

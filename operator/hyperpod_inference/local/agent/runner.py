@@ -10,11 +10,10 @@ import signal
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from hyperpod_inference.local import images
-from hyperpod_inference.local.agent import environment, prober, volumes, waits
+from hyperpod_inference.local.agent import launching, prober, waits
 from hyperpod_inference.local.agent.backoff import Backoff
 from hyperpod_inference.local.agent.containers import Container, Running, Terminated, Waiting, is_sidecar
 from hyperpod_inference.local.agent.context import Context
@@ -22,9 +21,8 @@ from hyperpod_inference.local.agent.environment import ConfigError, Sources
 from hyperpod_inference.local.agent.logs import Log
 from hyperpod_inference.local.agent.probes import Probe
 from hyperpod_inference.local.agent.probing import Probing
-from hyperpod_inference.local.agent.process import Launch, Process, StartError, base_environment
+from hyperpod_inference.local.agent.process import Launch, Process, StartError
 from hyperpod_inference.local.agent.storage import Backing
-from hyperpod_inference.local.rootfs import Mount
 
 Body = Mapping[str, Any]
 
@@ -64,48 +62,18 @@ class Runner:
             present = f'Container image "{self.spec["image"]}" already present on machine'
             self._tell([("Normal", "Pulled", present)])
         try:
-            launch = await self._launch(image, sources, backings)
+            launch = await launching.launch(self._context, self.pod, self.spec, image, sources, backings)
         except ConfigError as error:
             self._cannot(waits.config_failed(str(error)))
             return
         await self._execute(launch, sources)
 
-    async def _launch(self, image: images.Image, sources: Sources, backings: Mapping[str, Backing]) -> Launch:
-        objects = await volumes.fetch(self._context.client, self.pod, environment.needs(self.spec))
-        known = Sources(sources.pod_ip, sources.host_ip, objects, sources.services, sources.allocatable)
-        variables = environment.resolve(self.pod, self.spec, known)
-        command, arguments = environment.command(self.spec, variables)
-        argv = image.argv(command, arguments)
-        hostname = self.pod["spec"].get("hostname") or self.pod["metadata"]["name"]
-        message_path = self.spec.get("terminationMessagePath") or "/dev/termination-log"
-        return Launch(
-            argv=argv,
-            env=base_environment(argv, hostname, sources.pod_ip) | variables,
-            cwd=self.spec.get("workingDir") or "/",
-            hostname=hostname[:63],
-            stage=str(self._stage()),
-            mounts=(
-                *volumes.mounts(self.spec, backings, variables),
-                Mount(str(self._message_file(fresh=True)), message_path),
-            ),
-        )
-
-    def _stage(self) -> Path:
-        stage = self._context.directory / "stage"
-        stage.mkdir(parents=True, exist_ok=True)
-        return stage
-
-    def _message_file(self, fresh: bool = False) -> Path:
-        path = self._context.pod_directory(self.pod["metadata"]["uid"]) / "messages" / self.container.name
-        if fresh:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"")
-        return path
-
     async def _execute(self, launch: Launch, sources: Sources) -> None:
         restarts = self.container.restarts + self.container.ever_ran
         log = Log(self._context.log_directory(self.pod) / self.container.name / f"{restarts}.log")
-        self.logs = [log, *self.logs][:_KEPT_LOGS]
+        self.logs.insert(0, log)
+        while len(self.logs) > _KEPT_LOGS:
+            self.logs.pop().path.unlink(missing_ok=True)
         identity = f"hyperpod-local://{uuid.uuid4().hex}"
         started = self._context.now()
         last = self.container.ended
@@ -160,10 +128,11 @@ class Runner:
 
     def _message(self, code: int, log: Log) -> str:
         try:
-            written = self._message_file().read_bytes()[:_MESSAGE_LIMIT].decode(errors="replace")
+            written = launching.message_file(self._context, self.pod, self.container.name).read_bytes()
         except OSError:
-            written = ""
-        return written or (log.last_lines if code else "")
+            written = b""
+        text = written[:_MESSAGE_LIMIT].decode(errors="replace")
+        return text or (log.last_lines if code else "")
 
     def _ended(self, ended: Terminated, changes: Mapping[str, Any]) -> None:
         policy = self._context.settings.restarts
