@@ -1,4 +1,4 @@
-"""What exactly a container runs: its command line, variables and file system, from the pod and the cluster."""
+"""What exactly a container runs: its command line, variables and file system."""
 
 from collections.abc import Mapping
 from pathlib import Path
