@@ -13,21 +13,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hyperpod_inference.local import (
-    binaries,
-    ending,
-    files,
-    nodes,
-    plan,
-    ports,
-    prerequisites,
-    runfile,
-    spawn,
-)
-from hyperpod_inference.local.cached import ControlPlane
+from hyperpod_inference.local import ending, files, nodes, plan, ports, prerequisites, runfile, spawn
 from hyperpod_inference.local.errors import AlreadyRunningError, InvalidNodesError, StartError
 from hyperpod_inference.local.network import unshare_command
 from hyperpod_inference.local.paths import StateDir, default_state_dir
+from hyperpod_inference.local.programs import binaries
+from hyperpod_inference.local.programs.cached import ControlPlane
 from hyperpod_inference.local.progress import Report, silent
 from hyperpod_inference.local.startup import already, last_words, watch
 from hyperpod_inference.local.status import Status, of_run

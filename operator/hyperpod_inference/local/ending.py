@@ -16,7 +16,7 @@ from hyperpod_inference.local.errors import StopError
 from hyperpod_inference.local.paths import StateDir
 from hyperpod_inference.local.processes import ProcessId
 
-SUPERVISOR = "hyperpod_inference.local.supervisor"
+SUPERVISOR = "hyperpod_inference.local.inside.supervisor"
 _PAUSE = 0.05
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hyperpod_inference.local import runfile
-from hyperpod_inference.local.components import EXPECTED
 from hyperpod_inference.local.errors import StartError
+from hyperpod_inference.local.inside.components import EXPECTED
 from hyperpod_inference.local.logtail import last_lines, quoted
 from hyperpod_inference.local.paths import StateDir
 from hyperpod_inference.local.progress import Progress, Report

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from hyperpod_inference.local import binaries, cached
-from hyperpod_inference.local.components import CONTROL_PLANE
 from hyperpod_inference.local.errors import NoControlPlaneError
+from hyperpod_inference.local.inside.components import CONTROL_PLANE
+from hyperpod_inference.local.programs import binaries, cached
 
 
 def programs(directory: Path, *names: str) -> Path:

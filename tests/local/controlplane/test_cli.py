@@ -4,10 +4,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hyperpod_inference.cli.local import command, progress_line
+from hyperpod_inference.local.inside.record import Record, first_run
 from hyperpod_inference.local.paths import StateDir
 from hyperpod_inference.local.plan import Plan
 from hyperpod_inference.local.progress import Progress
-from hyperpod_inference.local.record import Record, first_run
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperpod_inference.local import components
+from hyperpod_inference.local.inside import components
 from hyperpod_inference.local.paths import StateDir
 from hyperpod_inference.local.plan import Plan
 

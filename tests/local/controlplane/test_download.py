@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from hyperpod_inference.local import cached, download
-from hyperpod_inference.local.components import CONTROL_PLANE
+from hyperpod_inference.local.inside.components import CONTROL_PLANE
+from hyperpod_inference.local.programs import cached, download
 
 VERSION = cached.DOWNLOAD_VERSION
 HERE = download.Publishers("index", "envtest", "kubernetes")

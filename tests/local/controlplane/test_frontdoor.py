@@ -6,8 +6,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from hyperpod_inference.local.frontdoor import FrontDoor, RefusalError, route
-from hyperpod_inference.local.services import KnownService, Port
+from hyperpod_inference.local.inside.frontdoor import FrontDoor, RefusalError, route
+from hyperpod_inference.local.inside.services import KnownService, Port
 
 LLM = KnownService("default", "llm", "10.96.0.3", (Port(80, "http"), Port(9113, "metrics"), Port(443, "tls")))
 OTHER = KnownService("ml", "other", "10.96.0.4", (Port(8080),))

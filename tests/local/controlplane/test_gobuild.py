@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperpod_inference.local import cached, gobuild
+from hyperpod_inference.local.programs import cached, gobuild
 
 GIB = 2**30
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from hyperpod_inference.local import golang
-from hyperpod_inference.local.cached import NotHereError
+from hyperpod_inference.local.programs import golang
+from hyperpod_inference.local.programs.cached import NotHereError
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from hyperpod_inference.local import processes, runfile, startup, status
-from hyperpod_inference.local.components import AGENT, CONTROL_PLANE
 from hyperpod_inference.local.errors import StartError
+from hyperpod_inference.local.inside.components import AGENT, CONTROL_PLANE
+from hyperpod_inference.local.inside.record import Record, first_run
 from hyperpod_inference.local.paths import StateDir
 from hyperpod_inference.local.plan import Plan
-from hyperpod_inference.local.record import Record, first_run
 
 EXIT_1 = 1 << 8
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from hyperpod_inference.local import relay
+from hyperpod_inference.local.inside import relay
 
 
 def loopback() -> socket.socket:

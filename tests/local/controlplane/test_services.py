@@ -1,6 +1,6 @@
 import pytest
 
-from hyperpod_inference.local.services import ClusterDirectory, KnownService, Port, parse
+from hyperpod_inference.local.inside.services import ClusterDirectory, KnownService, Port, parse
 
 
 def listed(name: str, cluster_ip: str, *ports: dict) -> dict:

@@ -1,9 +1,9 @@
 """Process 1 of a local cluster: starts the components, watches them, and is the way in from the host.
 
-Runs inside the namespaces that `cluster` made, as `python -m hyperpod_inference.local.supervisor --state
-DIR`, with the descriptors that `plan` names. When it ends, the kernel ends everything inside with it. A
-component that dies is recorded in `run.json` and not started again: a cluster that repairs itself silently
-would hide the finding.
+Runs inside the namespaces that `cluster` made, as `python -m hyperpod_inference.local.inside.supervisor
+--state DIR`, with the descriptors that `plan` names. When it ends, the kernel ends everything inside with
+it. A component that dies is recorded in `run.json` and not started again: a cluster that repairs itself
+silently would hide the finding.
 """
 
 import argparse
@@ -17,16 +17,17 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from hyperpod_inference.local import bootstrap, plan, relay, spawn
-from hyperpod_inference.local.api import LocalApi
-from hyperpod_inference.local.components import AGENT, Component, control_plane, node_agent
+from hyperpod_inference.local import plan, spawn
 from hyperpod_inference.local.errors import StartError
-from hyperpod_inference.local.frontdoor import FrontDoor
+from hyperpod_inference.local.inside import bootstrap, relay
+from hyperpod_inference.local.inside.api import LocalApi
+from hyperpod_inference.local.inside.components import AGENT, Component, control_plane, node_agent
+from hyperpod_inference.local.inside.frontdoor import FrontDoor
+from hyperpod_inference.local.inside.readiness import until
+from hyperpod_inference.local.inside.record import Record, first_run
+from hyperpod_inference.local.inside.services import ClusterDirectory
 from hyperpod_inference.local.network import API_ADDRESS, API_PORT, setup_commands
 from hyperpod_inference.local.paths import StateDir
-from hyperpod_inference.local.readiness import until
-from hyperpod_inference.local.record import Record, first_run
-from hyperpod_inference.local.services import ClusterDirectory
 
 # A machine with two busy cores needs half of this.
 _PATIENCE = 120.0

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from hyperpod_inference.local import cached
+from hyperpod_inference.local.programs import cached
 from hyperpod_inference.local.progress import Progress, Report
 
 STEP = "downloading"

@@ -12,7 +12,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from hyperpod_inference.local.services import Directory, KnownService, Port
+from hyperpod_inference.local.inside.services import Directory, KnownService, Port
 
 # RFC 9110, section 7.6.1: these belong to one connection, not to the message.
 _HOP_BY_HOP = frozenset(

@@ -6,7 +6,7 @@ Called by `supervisor` once the API server answers.
 from collections.abc import Set
 from typing import Any
 
-from hyperpod_inference.local.api import LocalApi
+from hyperpod_inference.local.inside.api import LocalApi
 
 _BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 

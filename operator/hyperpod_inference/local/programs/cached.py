@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hyperpod_inference.local.components import CONTROL_PLANE
+from hyperpod_inference.local.inside.components import CONTROL_PLANE
 
 SOURCE = Path(__file__).parent / "controlplane"
 BUILT_VERSION = "v1.34.4"

@@ -14,8 +14,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hyperpod_inference.local import cached, golang
 from hyperpod_inference.local.prerequisites import Host, available_memory
+from hyperpod_inference.local.programs import cached, golang
 from hyperpod_inference.local.progress import Progress, Report
 
 STEP = "building with Go"

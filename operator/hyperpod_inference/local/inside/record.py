@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from hyperpod_inference.local import processes, runfile, spawn
-from hyperpod_inference.local.components import AGENT, CONTROL_PLANE
 from hyperpod_inference.local.errors import StartError
+from hyperpod_inference.local.inside.components import AGENT, CONTROL_PLANE
 from hyperpod_inference.local.logtail import last_lines, quoted
 from hyperpod_inference.local.paths import StateDir
 from hyperpod_inference.local.plan import Plan

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hyperpod_inference.local.api import LocalApi
+from hyperpod_inference.local.inside.api import LocalApi
 
 
 @dataclass(frozen=True, slots=True)

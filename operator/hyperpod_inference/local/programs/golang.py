@@ -10,8 +10,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from hyperpod_inference.local.cached import SOURCE, NotHereError
 from hyperpod_inference.local.prerequisites import Host
+from hyperpod_inference.local.programs.cached import SOURCE, NotHereError
 from hyperpod_inference.local.progress import Progress, Report
 
 REQUIREMENTS = Path(__file__).with_name("go-requirements.txt")

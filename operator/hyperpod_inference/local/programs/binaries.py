@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hyperpod_inference.local import cached, download, gobuild
-from hyperpod_inference.local.components import CONTROL_PLANE
 from hyperpod_inference.local.errors import NoControlPlaneError
+from hyperpod_inference.local.inside.components import CONTROL_PLANE
 from hyperpod_inference.local.paths import cache_dir
 from hyperpod_inference.local.prerequisites import Host
+from hyperpod_inference.local.programs import cached, download, gobuild
 from hyperpod_inference.local.progress import Progress, Report
 
 STEP = "control plane binaries"
