@@ -29,18 +29,18 @@ def tenant(instance_type: str, gpus: int, namespace: str = "default") -> Manifes
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": f"training-on-{instance_type.split('.')[1]}-{instance_type.split('.')[2]}",
+            "name": f"training-on-{instance_type.removeprefix('ml.').replace('.', '-')}",
             "namespace": namespace,
             "labels": {"app": "training"},
         },
         "spec": {
-            "nodeSelector": {"node.kubernetes.io/instance-type": instance_type},
+            "nodeSelector": {names.NODE_INSTANCE_TYPE: instance_type},
             "terminationGracePeriodSeconds": 1,
             "containers": [
                 {
                     "name": "training",
                     "image": "registry.k8s.io/pause:3.10",
-                    "resources": {"limits": {"nvidia.com/gpu": str(gpus)}},
+                    "resources": {"limits": {names.RESOURCE_GPU: str(gpus)}},
                 }
             ],
         },

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hyperpod_inference.api.names import NODE_INSTANCE_TYPE, RESOURCE_GPU
+
 Body = Mapping[str, Any]
-INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
-GPU = "nvidia.com/gpu"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ def _reason(instance_type: str, offered: Mapping[str, int], held: Mapping[str, i
 def _offered(nodes: Iterable[Body]) -> dict[str, int]:
     totals: dict[str, int] = {}
     for node in nodes:
-        gpus = int(node.get("status", {}).get("allocatable", {}).get(GPU, 0))
+        gpus = int(node.get("status", {}).get("allocatable", {}).get(RESOURCE_GPU, 0))
         totals[_instance_type(node)] = totals.get(_instance_type(node), 0) + gpus
     return totals
 
@@ -95,11 +95,11 @@ def _held(pods: Iterable[Body], type_of: Mapping[str, str], own: set[str]) -> di
 
 def _gpus(pod: Body) -> int:
     requests = (c.get("resources", {}).get("requests", {}) for c in pod["spec"].get("containers", ()))
-    return sum(int(request.get(GPU, 0)) for request in requests)
+    return sum(int(request.get(RESOURCE_GPU, 0)) for request in requests)
 
 
 def _instance_type(node: Body) -> str:
-    label: str = node["metadata"].get("labels", {}).get(INSTANCE_TYPE_LABEL, "")
+    label: str = node["metadata"].get("labels", {}).get(NODE_INSTANCE_TYPE, "")
     return label
 
 
