@@ -20,6 +20,8 @@ HIGHEST_WEIGHT = 100  # the API's bounds of a preferred term
 LOWEST_WEIGHT = 1
 # The same on every node, so that spreading over it scores all nodes alike.
 NEUTRAL_TOPOLOGY_KEY = "kubernetes.io/os"
+PARTITION_PREFIX = "nvidia.com/mig-"
+PARTITION_TAINT = "gpu-task"  # gpu-task=mig-enabled:NoSchedule
 
 
 def placement(
@@ -53,16 +55,19 @@ def distinct(types: Sequence[str]) -> tuple[str, ...]:
 
 
 def tolerations(resources: Mapping[str, Mapping[str, Any]]) -> list[Fields]:
-    """One toleration for each extended resource asked for.
+    """One toleration for each extended resource asked for; for a GPU's partition, also those of its nodes.
 
-    Nodes with accelerators are often tainted with the resource's own name to keep other pods away. The taint
-    of an unhealthy node (sagemaker.amazonaws.com/node-health-status) is not tolerated: it is there to keep
-    model pods off hardware that fails its checks.
+    Nodes with accelerators are often tainted with the resource's own name to keep other pods away; nodes whose
+    GPUs are partitioned (MIG) carry the whole GPU's taint, or the one that AWS's guide to partitions sets. The taint of an unhealthy node
+    (sagemaker.amazonaws.com/node-health-status) is not tolerated: it is there to keep model pods off hardware
+    that fails its checks.
     """
     asked = {
         name for amounts in resources.values() for name, amount in amounts.items() if _asked(name, amount)
     }
-    return [{"key": name, "operator": "Exists", "effect": "NoSchedule"} for name in sorted(asked)]
+    partitions = any(name.startswith(PARTITION_PREFIX) for name in asked)
+    keys = sorted(asked | {names.RESOURCE_GPU, PARTITION_TAINT} if partitions else asked)
+    return [{"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in keys]
 
 
 def is_extended(resource: str) -> bool:

@@ -89,6 +89,7 @@ def test_the_scheduler_is_the_users(pod_spec: Specs) -> None:
         ({"nvidia.com/gpu": 1}, ["nvidia.com/gpu"]),
         ({"nvidia.com/gpu": "0"}, []),
         ({"cpu": 4}, []),
+        ({"nvidia.com/mig-1g.5gb": 1}, ["gpu-task", "nvidia.com/gpu", "nvidia.com/mig-1g.5gb"]),
         ({"aws.amazon.com/neurondevice": 2, "vpc.amazonaws.com/efa": 1}, None),
     ],
 )
