@@ -24,35 +24,47 @@ from hyperpod_charts.example import ExampleChart
 from hyperpod_charts.namespace import NamespaceChart
 from hyperpod_charts.operator import OperatorChart
 from hyperpod_charts.rbac import RbacChart
+from hyperpod_charts.scheduler import IMAGE as SCHEDULER_IMAGE
+from hyperpod_charts.scheduler import SchedulerChart
 from hyperpod_inference.api.settings import OperatorSettings, SettingsError
 
 
-def synth(outdir: Path, settings: OperatorSettings, *, example: bool = True) -> list[Path]:
+def synth(
+    outdir: Path, settings: OperatorSettings, *, example: bool = True, scheduler_image: str | None = None
+) -> list[Path]:
     """Writes every chart under `outdir`, which is made, and returns the files in apply order.
 
+    scheduler_image: a kube-scheduler of the cluster's version; with it, the strict scheduler is among them.
     Files of an earlier synth there are replaced; other files are left alone.
     """
     outdir.mkdir(parents=True, exist_ok=True)
     for old in outdir.glob("[0-9][0-9][0-9][0-9]-*.k8s.yaml"):
         old.unlink()
     app = App(outdir=str(outdir))
-    _charts(app, settings, example=example)
+    _charts(app, settings, example=example, scheduler_image=scheduler_image)
     app.synth()
     return sorted(outdir.glob("[0-9][0-9][0-9][0-9]-*.k8s.yaml"))
 
 
-def manifests(settings: OperatorSettings, *, example: bool = True) -> list[dict[str, Any]]:
-    """Returns every object of every chart in apply order."""
-    return [body for chart in _charts(App(), settings, example=example) for body in chart.to_json()]
+def manifests(
+    settings: OperatorSettings, *, example: bool = True, scheduler_image: str | None = None
+) -> list[dict[str, Any]]:
+    """Returns every object of every chart in apply order; the options are those of `synth`."""
+    charts = _charts(App(), settings, example=example, scheduler_image=scheduler_image)
+    return [body for chart in charts for body in chart.to_json()]
 
 
-def _charts(app: App, settings: OperatorSettings, *, example: bool) -> list[Chart]:
+def _charts(
+    app: App, settings: OperatorSettings, *, example: bool, scheduler_image: str | None
+) -> list[Chart]:
     charts: list[Chart] = [
         CrdChart(app, "crds"),
         NamespaceChart(app, "namespace", settings),
         RbacChart(app, "rbac", settings),
         OperatorChart(app, "operator", settings),
     ]
+    if scheduler_image:
+        charts.append(SchedulerChart(app, "scheduler", settings, image=scheduler_image))
     if example:
         charts.append(ExampleChart(app, "example"))
     for earlier, later in pairwise(charts):
@@ -67,13 +79,27 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         "--output-dir", type=Path, default=Path("dist/manifests"), help="default: %(default)s"
     )
     parser.add_argument("--no-example", action="store_true", help="leave the example endpoint out")
+    parser.add_argument(
+        "--strict-scheduler",
+        nargs="?",
+        const=SCHEDULER_IMAGE,
+        metavar="IMAGE",
+        help="with the scheduler under which instanceTypes is an order whatever the load; its version has to "
+        "be the cluster's (default: %(const)s)",
+    )
     options = parser.parse_args(argv)
     try:
         settings = OperatorSettings.from_env(environ)
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - this is the command line
         return 2
-    for path in synth(options.output_dir, settings, example=not options.no_example):
+    paths = synth(
+        options.output_dir,
+        settings,
+        example=not options.no_example,
+        scheduler_image=options.strict_scheduler,
+    )
+    for path in paths:
         print(path)  # noqa: T201
     return 0
 

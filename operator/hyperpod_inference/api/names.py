@@ -27,6 +27,7 @@ OPERATOR_NAME = "hyperpod-inference-controller-manager"
 OPERATOR_SERVICE_ACCOUNT = OPERATOR_NAME
 OPERATOR_CONTAINER = "manager"
 OPERATOR_LEASE = "hyperpod-inference-leader"  # ours
+STRICT_SCHEDULER = "hyperpod-inference-strict"  # ours: for spec.kubernetes.schedulerName
 OPERATOR_IMAGE = f"hyperpod-inference/operator:{VERSION}"
 ROUTER_IMAGE = f"hyperpod-inference/router:{VERSION}"
 SIDECAR_IMAGE = f"hyperpod-inference/sidecar:{VERSION}"

@@ -57,10 +57,10 @@ def distinct(types: Sequence[str]) -> tuple[str, ...]:
 def tolerations(resources: Mapping[str, Mapping[str, Any]]) -> list[Fields]:
     """One toleration for each extended resource asked for; for a GPU's partition, also those of its nodes.
 
-    Nodes with accelerators are often tainted with the resource's own name to keep other pods away; nodes whose
-    GPUs are partitioned (MIG) carry the whole GPU's taint, or the one that AWS's guide to partitions sets. The taint of an unhealthy node
-    (sagemaker.amazonaws.com/node-health-status) is not tolerated: it is there to keep model pods off hardware
-    that fails its checks.
+    Nodes with accelerators are often tainted with the resource's own name to keep other pods away; nodes
+    whose GPUs are partitioned (MIG) carry the whole GPU's taint, or the one that AWS's guide to partitions
+    sets. The taint of an unhealthy node (sagemaker.amazonaws.com/node-health-status) is not tolerated: it is
+    there to keep model pods off hardware that fails its checks.
     """
     asked = {
         name for amounts in resources.values() for name, amount in amounts.items() if _asked(name, amount)

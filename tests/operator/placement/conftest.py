@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.instance_types import INSTANCE_TYPES
 from hyperpod_inference.api.parse import parse
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
@@ -198,3 +199,18 @@ def workload() -> Callable[..., list[Body]]:
         return list(render(endpoint, OperatorSettings()).manifests)
 
     return make
+
+
+@pytest.fixture
+def misplaced() -> Callable[[Sequence[str], Mapping[str, int]], int]:
+    """misplaced(types, placed): replicas that a true order would have put on a more preferred type."""
+
+    def count(types: Sequence[str], placed: Mapping[str, int]) -> int:
+        left, wrong = sum(placed.values()), 0
+        for name in types:
+            here = min(left, 2 * INSTANCE_TYPES[name].accelerator_count)
+            wrong += max(0, placed.get(name, 0) - here)
+            left -= here
+        return wrong
+
+    return count

@@ -4,29 +4,18 @@ What is counted: replicas that stand on a less preferred type while a more prefe
 Pods ask for 1 GPU, 4 processors and 24 GiB.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-
-from hyperpod_inference.api.instance_types import INSTANCE_TYPES
 
 pytestmark = pytest.mark.cluster
 
 Body = dict[str, Any]
 Workload = Callable[..., list[Body]]
+Count = Callable[..., int]
 LENGTHS = (2, 3, 4, 6, 10)
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
-
-
-def misplaced(types: Sequence[str], placed: Mapping[str, int]) -> int:
-    """Replicas that a true order would have put on a more preferred type, with two nodes of each."""
-    left, wrong = sum(placed.values()), 0
-    for name in types:
-        here = min(left, 2 * INSTANCE_TYPES[name].accelerator_count)
-        wrong += max(0, placed.get(name, 0) - here)
-        left -= here
-    return wrong
 
 
 def pod_of(manifests: Sequence[Body]) -> Body:
@@ -49,7 +38,7 @@ def without_spread_constraint(manifests: list[Body]) -> list[Body]:
 
 @pytest.mark.parametrize("length", LENGTHS)
 async def test_a_type_is_used_only_when_all_before_it_are_full(
-    fleet: Any, workload: Workload, length: int
+    fleet: Any, workload: Workload, misplaced: Count, length: int
 ) -> None:
     types = fleet.types[:length]
     placed = await fleet.by_type(workload(instanceTypes=types))
@@ -58,27 +47,29 @@ async def test_a_type_is_used_only_when_all_before_it_are_full(
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-async def test_weights_one_point_apart_are_no_order(fleet: Any, workload: Workload, length: int) -> None:
+async def test_weights_one_point_apart_are_no_order(
+    fleet: Any, workload: Workload, misplaced: Count, length: int
+) -> None:
     types = fleet.types[:length]
     naive = without_spread_constraint(reweighted(workload(instanceTypes=types), step=1))
     assert misplaced(types, await fleet.by_type(naive)) > 0
 
 
 async def test_without_a_constraint_of_its_own_the_pod_is_spread_against_the_order(
-    fleet: Any, workload: Workload
+    fleet: Any, workload: Workload, misplaced: Count
 ) -> None:
     spread = without_spread_constraint(workload(instanceTypes=fleet.types))
     assert misplaced(fleet.types, await fleet.by_type(spread)) > 0
 
 
-async def test_small_nodes_first_is_an_order_too(fleet: Any, workload: Workload) -> None:
+async def test_small_nodes_first_is_an_order_too(fleet: Any, workload: Workload, misplaced: Count) -> None:
     types = fleet.types[::-1]
     placed = await fleet.by_type(workload(replicas=64, instanceTypes=types))
     assert misplaced(types, placed) == 0, placed
 
 
 async def test_replicas_that_fill_a_nodes_processors_can_win_over_the_order_of_a_long_list(
-    fleet: Any, workload: Workload
+    fleet: Any, workload: Workload, misplaced: Count
 ) -> None:
     """The limit of weights, which `plan` tells and the strict scheduler does not have."""
     heavy = workload(replicas=40, cpu="11", memory="80Gi", instanceTypes=fleet.types)
