@@ -1,4 +1,4 @@
-"""What every test may lean on: one running cluster for the whole session."""
+"""What every test may lean on: running clusters, started once for the whole session."""
 
 from collections.abc import Iterator
 
@@ -14,6 +14,19 @@ def local_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClu
     It ends with the session, even one that is killed. Tests share it: each cleans up what it makes.
     """
     cluster = LocalCluster(tmp_path_factory.mktemp("local-cluster"))
+    cluster.up(stay=False)
+    yield cluster
+    cluster.down()
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A control plane without nodes of its own, in which no operator is ever installed.
+
+    For tests that run an operator, or make nodes, themselves: in `local_cluster` another test's installed
+    operator would do the work first.
+    """
+    cluster = LocalCluster(tmp_path_factory.mktemp("control-plane"), node_agent=False)
     cluster.up(stay=False)
     yield cluster
     cluster.down()

@@ -1,7 +1,7 @@
 """The operator as a process against a real API server: server-side apply, status, finalizer, lease, signals.
 
-Set HYPERPOD_TEST_KUBECONFIG to run these against a cluster of yours; otherwise the local cluster is started.
-The operator elects itself in a namespace of its own, so one that is installed there does not get in the way.
+Set HYPERPOD_TEST_KUBECONFIG to run these against a cluster of yours, one without an operator; otherwise a
+control plane is started.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ NAME = "llm-fallback"
 @pytest.fixture
 def kubeconfig(request: pytest.FixtureRequest) -> Path:
     given = os.environ.get("HYPERPOD_TEST_KUBECONFIG")
-    return Path(given) if given else Path(request.getfixturevalue("local_cluster").kubeconfig)
+    return Path(given) if given else Path(request.getfixturevalue("control_plane").kubeconfig)
 
 
 @pytest.fixture
