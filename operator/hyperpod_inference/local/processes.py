@@ -4,6 +4,7 @@ Used by `cluster` and `runfile` on the host side. The supervisor's /proc is the 
 anew inside the namespace), so a pid read through /proc means the same on both sides.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +70,35 @@ def namespace_of(pid: int, proc: Path = PROC) -> str | None:
 
 
 def members(namespace: str, proc: Path = PROC) -> tuple[ProcessInfo, ...]:
-    """Every living process of a pid namespace."""
-    infos = (_info(pid, proc) for pid in pids(proc) if namespace_of(pid, proc) == namespace)
+    """Every living process of a pid namespace, and of the ones nested in it: containers have their own."""
+    inside = {pid for pid in pids(proc) if namespace_of(pid, proc) == namespace}
+    if not inside:
+        return ()
+    depth = min(_depth(pid, proc) for pid in inside)
+    infos = (_info(pid, depth, proc) for pid in inside | _descendants(inside, proc))
     return tuple(info for info in infos if info is not None)
+
+
+def _descendants(ancestors: set[int], proc: Path) -> set[int]:
+    children: dict[int, list[int]] = {}
+    for pid in pids(proc):
+        with contextlib.suppress(OSError, KeyError):
+            children.setdefault(parent(pid, proc), []).append(pid)
+    found: set[int] = set()
+    rest = list(ancestors)
+    while rest:
+        below = set(children.get(rest.pop(), ())) - found
+        found |= below
+        rest += below
+    return found
+
+
+def _depth(pid: int, proc: Path) -> int:
+    """How many pid namespaces a process is numbered in; 1 where none is nested."""
+    try:
+        return len(_status(pid, proc)["NSpid"].split())
+    except (OSError, KeyError):
+        return 1
 
 
 def running_command(*words: str, proc: Path = PROC) -> tuple[int, ...]:
@@ -91,12 +118,12 @@ def _command_line(pid: int, proc: Path) -> list[str]:
         return []
 
 
-def _info(pid: int, proc: Path) -> ProcessInfo | None:
+def _info(pid: int, depth: int, proc: Path) -> ProcessInfo | None:
     try:
         status = _status(pid, proc)
         rss = _kib(status.get("VmRSS", "0 kB"))
-        return ProcessInfo(pid, int(status["NSpid"].split()[-1]), rss, _pss(pid, proc, rss))
-    except (OSError, KeyError):
+        return ProcessInfo(pid, int(status["NSpid"].split()[depth - 1]), rss, _pss(pid, proc, rss))
+    except (OSError, KeyError, IndexError):
         return None
 
 

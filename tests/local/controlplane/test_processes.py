@@ -49,6 +49,23 @@ def test_members_of_a_namespace_have_memory_and_inner_numbers(sleeper: subproces
     assert sleeper.pid in mine
 
 
+def test_processes_of_nested_namespaces_are_members_too(tmp_path: Path) -> None:
+    for pid, parent, namespace, numbers in (
+        (10, 1, "pid:[7]", "10 1"),  # the cluster's process 1
+        (11, 10, "pid:[7]", "11 2"),  # the node agent
+        (12, 11, "pid:[8]", "12 3 1"),  # a container's init, in a namespace of its own
+        (13, 12, "pid:[8]", "13 4 2"),  # the container's program
+        (14, 1, "pid:[6]", "14"),  # somebody else
+    ):
+        directory = tmp_path / str(pid)
+        (directory / "ns").mkdir(parents=True)
+        (directory / "ns" / "pid").symlink_to(namespace)
+        (directory / "status").write_text(f"PPid:\t{parent}\nNSpid:\t{numbers}\nVmRSS:\t{pid} kB\n")
+    found = processes.members("pid:[7]", tmp_path)
+    assert {member.pid: member.inner_pid for member in found} == {10: 1, 11: 2, 12: 3, 13: 4}
+    assert sum(member.rss for member in found) == (10 + 11 + 12 + 13) * 1024
+
+
 def test_a_command_is_found_by_whole_arguments_only(sleeper: subprocess.Popen[bytes]) -> None:
     assert sleeper.pid in processes.running_command("/bin/sh", "a word")
     assert sleeper.pid not in processes.running_command("/bin/sh", "a")
