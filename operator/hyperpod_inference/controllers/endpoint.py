@@ -5,7 +5,7 @@ What there is to decide is decided in `render` and `status`, which are pure; thi
 
 import contextlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
@@ -18,11 +18,12 @@ from hyperpod_inference.controllers.caches import CHILD_KINDS, TARGET, Caches, o
 from hyperpod_inference.controllers.controller import Result
 from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.controllers.statuses import Status, StatusWriter
-from hyperpod_inference.kube.apply import Applier, ApplyFailure, identity_of
+from hyperpod_inference.kube.apply import Applier, ApplyFailure, Identity, identity_of
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
+from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.resources import DEPLOYMENTS, PERSISTENT_VOLUME_CLAIMS, SERVICES, Body, Resource
-from hyperpod_inference.kube.store import Key
+from hyperpod_inference.kube.store import Key, version_of
 from hyperpod_inference.render import Facts, Rendered, render
 from hyperpod_inference.status import ApplyError, Observed, due, events, judge, refused
 
@@ -35,6 +36,7 @@ class EndpointReconciler:
     """Makes the cluster hold what one endpoint asks for, and says on the endpoint how that went.
 
     blind: errors about kinds that the operator may not even see, asked for at each run.
+    released: uids of endpoints whose finalizer was taken off; the cache may show them a little longer.
     """
 
     client: Client
@@ -45,6 +47,7 @@ class EndpointReconciler:
     recorder: EventRecorder
     now: Callable[[], datetime]
     blind: Callable[[], Iterable[ApplyError]] = tuple
+    released: dict[Key, str] = field(default_factory=dict)
 
     async def __call__(self, key: Key) -> Result:
         """Reconcile one endpoint.
@@ -54,6 +57,7 @@ class EndpointReconciler:
         """
         body = self.caches.endpoints.get(*key)
         if body is None:
+            self.released.pop(key, None)
             return Result()
         if body["metadata"].get("deletionTimestamp"):
             return await self._finalize(body)
@@ -108,13 +112,13 @@ class EndpointReconciler:
         failures: list[ApplyFailure],
     ) -> Observed:
         """What the caches hold, and the answers of the API server where they are behind."""
-        seen = {identity_of(obj): obj for obj in (*applied, *self.caches.children_of(*_key(body)))}
+        seen = _newest((*applied, *self.caches.children_of(*_key(body))))
         pods = self.caches.pods_of(*_key(body))
         return Observed(
-            deployment=next(iter(_of_kind(seen.values(), DEPLOYMENTS)), None),
+            deployment=next(iter(_of_kind(seen, DEPLOYMENTS)), None),
             pods=tuple(pods),
-            services=tuple(_of_kind(seen.values(), SERVICES)),
-            claims=tuple(_of_kind(seen.values(), PERSISTENT_VOLUME_CLAIMS)),
+            services=tuple(_of_kind(seen, SERVICES)),
+            claims=tuple(_of_kind(seen, PERSISTENT_VOLUME_CLAIMS)),
             events=tuple(self.caches.events_of(pods)),
             instance_type_of_node=self.caches.instance_types(),
             not_built=rendered.not_built,
@@ -140,12 +144,16 @@ class EndpointReconciler:
     async def _finalize(self, body: Body) -> Result:
         """Let the endpoint go, after removing what the garbage collector does not."""
         finalizers = body["metadata"].get("finalizers") or []
+        if names.FINALIZER in finalizers and self.released.get(_key(body)) == body["metadata"]["uid"]:
+            return Result()
         failures = await self._remove_uncollected(body) if names.FINALIZER in finalizers else []
         if failures or finalizers != [names.FINALIZER]:
             await self._report_deletion(body, failures)
         for failure in failures:
             raise failure.error
-        await self._set_finalizer(body, present=False)
+        with contextlib.suppress(NotFound):  # gone already, as wanted
+            await self._set_finalizer(body, present=False)
+        self.released[_key(body)] = body["metadata"]["uid"]
         return Result()
 
     async def _remove_uncollected(self, body: Body) -> list[ApplyFailure]:
@@ -188,6 +196,16 @@ def _is_ours(obj: Body, endpoint: Body) -> bool:
     return not owners or endpoint["metadata"]["uid"] in owners
 
 
+def _newest(objects: Iterable[Body]) -> list[Body]:
+    """Every object once, in its newest version: a cache may lag behind the answer to an apply."""
+    newest: dict[Identity, Body] = {}
+    for obj in objects:
+        known = newest.get(identity_of(obj))
+        if known is None or version_of(known) < version_of(obj):
+            newest[identity_of(obj)] = obj
+    return [*newest.values()]
+
+
 def _of_kind(objects: Iterable[Body], resource: Resource) -> list[Body]:
     return [obj for obj in objects if obj["kind"] == resource.kind]
 
@@ -197,4 +215,10 @@ def _apply_error(failure: ApplyFailure) -> ApplyError:
     error = failure.error
     prefix = "" if failure.verb == "apply" else f"cannot {failure.verb} it: "
     message = error.message if error.status and error.message else str(error)
-    return ApplyError(kind=failure.kind, name=failure.name, message=prefix + message)
+    return ApplyError(
+        kind=failure.kind,
+        name=failure.name,
+        message=prefix + message,
+        status=error.status,
+        reason=error.reason,
+    )

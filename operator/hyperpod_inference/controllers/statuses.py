@@ -11,6 +11,7 @@ from hyperpod_inference.api import names
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.resources import Body
+from hyperpod_inference.kube.store import version_of
 
 Status = Mapping[str, Any]
 
@@ -25,7 +26,7 @@ class StatusWriter:
     def previous(self, body: Body) -> Status:
         """The newest known status of a cached resource, {} when it has none."""
         written = self._written.get(body["metadata"]["uid"])
-        if written is not None and _version(written) <= _version(body):
+        if written is not None and version_of(written) <= version_of(body):
             del self._written[body["metadata"]["uid"]]
             written = None
         return (written or body).get("status") or {}
@@ -56,8 +57,3 @@ class StatusWriter:
     def forget(self, uid: str) -> None:
         """The resource is gone."""
         self._written.pop(uid, None)
-
-
-def _version(body: Body) -> int:
-    text = str(body["metadata"].get("resourceVersion", ""))
-    return int(text) if text.isdigit() else 0

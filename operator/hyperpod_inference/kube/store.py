@@ -20,6 +20,12 @@ def key_of(obj: Mapping[str, Any]) -> Key:
     return metadata.get("namespace") or "", metadata["name"]
 
 
+def version_of(obj: Mapping[str, Any]) -> int:
+    """An object's resourceVersion as the number that API servers make it, 0 when it has none."""
+    text = str(obj["metadata"].get("resourceVersion", ""))
+    return int(text) if text.isdigit() else 0
+
+
 class Store:
     """`Store({"app": indexer})`, then `store.by_index("app", value)`."""
 

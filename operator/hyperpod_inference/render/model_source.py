@@ -9,7 +9,9 @@
 A user's volume named like the mount always wins over the one made here. `prefetch` adds the init containers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from hyperpod_inference.api import names
@@ -30,6 +32,21 @@ NOMINAL_CAPACITY = "1200Gi"
 LABEL_MODEL_VOLUME = f"{names.GROUP}/model-volume"
 # Weights are shared between endpoints of a bucket: no pod may change them.
 ACCESS_MODES = ("ReadOnlyMany",)
+
+VOLUME_SPEC: Mapping[str, Any] = MappingProxyType(
+    {
+        "capacity": {"storage": NOMINAL_CAPACITY},
+        "accessModes": [*ACCESS_MODES],
+        "persistentVolumeReclaimPolicy": "Retain",
+    }
+)
+CLAIM_SPEC: Mapping[str, Any] = MappingProxyType(
+    {
+        "accessModes": [*ACCESS_MODES],
+        "resources": {"requests": {"storage": NOMINAL_CAPACITY}},
+        "storageClassName": "",  # "" and not absent: absent asks the default class for a new disk
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,19 +98,18 @@ def _persistent_volume(endpoint: InferenceEndpointConfig) -> Manifest | None:
     if driver is None:
         return None
     metadata = endpoint.metadata
-    # A volume's source is immutable, so another source needs another volume: the digest is part of the name.
-    mark = digest(metadata.namespace, metadata.name, driver)
+    spec = {**VOLUME_SPEC, "mountOptions": driver["mountOptions"]}
+    # Both specs are immutable, so any other (another source, or another version of this operator) needs
+    # another volume and claim: the digest of all that they say is part of their names.
+    mark = digest(metadata.namespace, metadata.name, driver["csi"], spec, plain(CLAIM_SPEC))
     name = bounded(f"{metadata.namespace}-{metadata.name}", OBJECT_NAME_LIMIT, f"-model-{mark}")
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
         "metadata": _marked(cluster_scoped(endpoint, name), mark),
-        "spec": {
-            "capacity": {"storage": NOMINAL_CAPACITY},
-            "accessModes": list(ACCESS_MODES),
-            "persistentVolumeReclaimPolicy": "Retain",
+        "spec": plain(spec)
+        | {
             "claimRef": {"namespace": metadata.namespace, "name": _claim_name(endpoint, mark)},
-            "mountOptions": driver["mountOptions"],
             "csi": {"volumeHandle": name} | driver["csi"],
         },
     }
@@ -104,10 +120,8 @@ def _claim(endpoint: InferenceEndpointConfig, volume: Manifest) -> Manifest:
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": namespaced(endpoint, volume["spec"]["claimRef"]["name"]),
-        "spec": {
-            "accessModes": list(ACCESS_MODES),
-            "resources": {"requests": {"storage": NOMINAL_CAPACITY}},
-            "storageClassName": "",  # "" and not absent: absent asks the default class for a new disk
+        "spec": plain(CLAIM_SPEC)
+        | {
             # Not by volumeName: when claim and volume name each other, two workers of the binder meet on the
             # volume, one gives up on the conflict, and the claim waits for the next resync, 15 s later.
             "selector": {

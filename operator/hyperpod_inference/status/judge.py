@@ -19,6 +19,7 @@ from hyperpod_inference.status.body import Facts, body
 from hyperpod_inference.status.model_source import model_source
 from hyperpod_inference.status.observed import Observed
 from hyperpod_inference.status.parts import Part
+from hyperpod_inference.status.refusal import told
 from hyperpod_inference.status.rollout import Rollout
 from hyperpod_inference.status.verdict import Verdict, count, no, sentence, yes
 from hyperpod_inference.status.workload import workload
@@ -125,8 +126,7 @@ def _address(endpoint: InferenceEndpointConfig, observed: Observed) -> str | Non
 def _deleting(observed: Observed) -> Verdict:
     if observed.apply_errors:
         error = observed.apply_errors[0]
-        told = f"Being deleted, but {error.kind} {error.name} is still there: {sentence(error.message)}"
-        return no(conditions.DELETING, told)
+        return no(conditions.DELETING, f"Being deleted, but not done. {told(error)}")
     return no(conditions.DELETING, f"Being deleted; {count(len(observed.pods), 'pod')} left.")
 
 

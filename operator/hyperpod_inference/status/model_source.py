@@ -3,7 +3,8 @@
 from hyperpod_inference.api import conditions
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.status.observed import Observed
-from hyperpod_inference.status.verdict import Verdict, no, sentence, yes
+from hyperpod_inference.status.refusal import told
+from hyperpod_inference.status.verdict import Verdict, no, yes
 
 USER_VOLUME = "UserVolume"
 SERVER_DOWNLOADS = "ServerDownloads"
@@ -17,9 +18,7 @@ def model_source(endpoint: InferenceEndpointConfig, observed: Observed) -> Verdi
     """ModelSourceReady."""
     refused = [error for error in observed.apply_errors if error.kind in _KINDS]
     if refused:
-        error = refused[0]
-        told = f"The API server refused {error.kind} {error.name}: {sentence(error.message)}"
-        return no(conditions.APPLY_FAILED, f"{told} Change the field that it names.")
+        return no(conditions.APPLY_FAILED, told(refused[0]))
     source = endpoint.spec.model_source_config
     mount = endpoint.spec.worker.model_volume_mount.name
     if _is_users(endpoint, mount):

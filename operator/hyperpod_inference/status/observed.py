@@ -16,11 +16,17 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class ApplyError:
-    """An object that the API server refused: its kind and name, and the server's own message."""
+    """What the API server refused, in its own words.
+
+    name: '' when the kind as a whole cannot be listed or watched. status: of HTTP, 0 when no answer came.
+    reason: Kubernetes' ('Forbidden'), or 'NotOurs' for an object that somebody else made.
+    """
 
     kind: str
     name: str
     message: str
+    status: int = 422
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

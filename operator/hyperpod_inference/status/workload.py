@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from hyperpod_inference.api import conditions
 from hyperpod_inference.status.causes import Cause, cause, is_leaving, is_ready
 from hyperpod_inference.status.observed import Body, Observed
+from hyperpod_inference.status.refusal import told
 from hyperpod_inference.status.rollout import Rollout, refusal_of_pods
 from hyperpod_inference.status.verdict import Verdict, count, no, sentence, yes
 
@@ -16,7 +17,7 @@ def workload(observed: Observed, instance_types: Sequence[str]) -> Verdict:
     """WorkloadReady. `instance_types`: the endpoint's list, most preferred first; may be empty."""
     refused = [error for error in observed.apply_errors if error.kind not in ("PersistentVolume", _CLAIM)]
     if refused:
-        return no(conditions.APPLY_FAILED, _refused(refused[0].kind, refused[0].name, refused[0].message))
+        return no(conditions.APPLY_FAILED, told(refused[0]))
     if observed.deployment is None:
         return no(conditions.NOT_CREATED, "The Deployment does not exist yet; the operator is creating it.")
     rollout = Rollout.of(observed.deployment)
@@ -75,10 +76,6 @@ def _pods_refused(rollout: Rollout, refusal: str) -> Verdict:
     )
     reason = conditions.QUOTA_EXCEEDED if quota else PODS_REFUSED
     return no(reason, f"{_ready(rollout)}. The API server refuses more pods: {sentence(refusal)} {step}")
-
-
-def _refused(kind: str, name: str, message: str) -> str:
-    return f"The API server refused {kind} {name}: {sentence(message)} Change the field that it names."
 
 
 def _on_the_way(observed: Observed, rollout: Rollout) -> str:

@@ -10,6 +10,7 @@ from hyperpod_inference.api.parse import parse
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.api.statuses import EndpointStatus
 from hyperpod_inference.kube.errors import ApiError, Forbidden
+from hyperpod_inference.kube.resources import DEPLOYMENTS
 from hyperpod_inference.render import render
 
 Body = dict[str, Any]
@@ -53,6 +54,28 @@ async def test_a_foreign_edit_of_a_child_is_repaired(world: Any, example: Body) 
     world.cluster.put(deployment | {"spec": deployment["spec"] | {"replicas": 9}})
     assert ("apply", "Deployment", "llm-fallback") in await world.reconcile()
     assert world.cluster.objects["Deployment"][("default", "llm-fallback")]["spec"]["replicas"] == 3
+
+
+async def test_a_cached_deployment_older_than_the_answer_to_the_apply_does_not_count(
+    world: Any, example: Body, edited: Any
+) -> None:
+    world.cluster.put(example)
+    await world.reconcile()
+    key = ("default", "llm-fallback")
+    old = world.cluster.objects["Deployment"][key]
+    complete = {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3}
+    old = world.cluster.put(
+        old | {"metadata": old["metadata"] | {"generation": 1}, "status": complete | {"availableReplicas": 3}}
+    )
+    await world.reconcile()
+    assert world.condition(conditions.WORKLOAD_READY)["status"] == "True"
+    edited(replicas=4)
+    world.settle()
+    answer = world.cluster.put(old | {"metadata": old["metadata"] | {"generation": 2}})
+    world.caches.children[DEPLOYMENTS].put(old)  # the watch has not brought the new one yet
+    await world.reconciler(key)
+    assert answer["metadata"]["generation"] == 2
+    assert world.condition(conditions.WORKLOAD_READY)["status"] == "False"
 
 
 async def test_a_scaler_keeps_its_replicas(world: Any, example: Body) -> None:
@@ -101,13 +124,18 @@ async def test_deletion_removes_the_volume_before_the_endpoint_goes(world: Any, 
     await world.reconcile()
     body = world.cluster.objects[names.KIND_ENDPOINT][("default", "llm-fallback")]
     assert body["metadata"]["finalizers"] == [names.FINALIZER]
-    world.cluster.put({**body, "metadata": {**body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    deleting = {**body, "metadata": {**body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    world.cluster.put(deleting)
     writes = await world.reconcile()
     assert [(verb, kind) for verb, kind, _ in writes] == [
         ("delete", "PersistentVolume"),
         ("patch", names.KIND_ENDPOINT),
     ]
     assert world.names_of(names.KIND_ENDPOINT) == set()
+    world.caches.endpoints.put(deleting)  # the cache is behind: it still shows the endpoint
+    world.cluster.writes.clear()
+    await world.reconciler(("default", "llm-fallback"))
+    assert world.cluster.writes == []
     assert await world.reconcile() == []
 
 

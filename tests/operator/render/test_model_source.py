@@ -1,7 +1,10 @@
 """Volumes, mounts and prefetching, for each kind of model source."""
 
+import importlib
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from hyperpod_inference.render import Rendered
 
@@ -129,3 +132,16 @@ def test_hugging_face_with_prefetch_downloads_with_the_token_of_the_secret(pod_s
     assert env["HF_REVISION"]["value"] == "main"
     assert env["HF_TOKEN"]["valueFrom"]["secretKeyRef"]["name"] == "hf"
     assert "HF_TOKEN" not in str(spec["containers"])
+
+
+def test_another_claim_or_volume_spec_of_a_later_version_gets_another_name(
+    rendered: Renders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("hyperpod_inference.render.model_source")
+    before = [manifest["metadata"]["name"] for manifest in rendered().manifests[::3]]
+    for constant in ("VOLUME_SPEC", "CLAIM_SPEC"):
+        with monkeypatch.context() as patched:
+            spec = getattr(module, constant) | {"volumeMode": "Block"}
+            patched.setattr(module, constant, spec)
+            after = [manifest["metadata"]["name"] for manifest in rendered().manifests[::3]]
+        assert not {*before} & {*after}
