@@ -69,7 +69,7 @@ synth: setup  ## Synthesize the CDK app into cdk.out and say what it would deplo
 manifests: setup  ## Write the charts' manifests into dist/manifests
 	@$(BIN)/python -m hyperpod_charts.synth --output-dir dist/manifests
 
-EXTRAS := operator cdk local dev
+EXTRAS := operator router cdk local dev
 .PHONY: lock
 lock:  ## Resolve the dependencies again and write the locks with hashes
 	@for extra in $(EXTRAS); do \

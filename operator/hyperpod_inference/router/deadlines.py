@@ -1,0 +1,55 @@
+"""Deadlines of thousands of connections and requests at the price of one dict write each.
+
+A timer per request would cost more than the rest of its way through; nobody needs one to the millisecond.
+One sweep every `TICK` seconds calls those that are over.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+NEVER = float("inf")
+TICK = 0.25
+"""Seconds between two sweeps: how late a deadline may be noticed."""
+
+
+class Bounded(Protocol):
+    """Who has a deadline."""
+
+    def on_deadline(self) -> None:
+        """It is over."""
+
+
+class Deadlines:
+    """`set` one, and it is called once when its time is over, unless it was set anew or forgotten."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._at: dict[Bounded, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def set(self, who: Bounded, seconds: float) -> None:
+        """`seconds` from now; `NEVER` lifts it."""
+        if seconds == NEVER:
+            self._at.pop(who, None)
+        else:
+            self._at[who] = self._clock() + seconds
+
+    def forget(self, who: Bounded) -> None:
+        """It has ended."""
+        self._at.pop(who, None)
+
+    def sweep(self) -> None:
+        """Call all that are over."""
+        now = self._clock()
+        for who in [who for who, at in self._at.items() if at <= now]:
+            if self._at.pop(who, NEVER) <= now:
+                who.on_deadline()
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            await asyncio.sleep(TICK)
+            self.sweep()

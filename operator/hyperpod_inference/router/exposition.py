@@ -1,0 +1,107 @@
+"""The router's own metrics in Prometheus' format, made when they are asked for."""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from hyperpod_inference.router.metrics import Histogram
+from hyperpod_inference.router.proxy import Proxy
+
+
+class Collector:
+    """`metrics()` gives the families; a registry of their own, so that nothing else slips in."""
+
+    def collect(self) -> Iterable[Metric]:
+        """The families as they are now."""
+        raise NotImplementedError
+
+    def text(self) -> bytes:
+        """The exposition."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        return generate_latest(registry)
+
+
+class RouterMetrics(Collector):
+    """Metrics of a router: what it did, why, and what it knows of each replica."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+
+    def collect(self) -> Iterable[Metric]:
+        """Counters, histograms, then the state of the replicas."""
+        counts = self._proxy.metrics
+        requests = CounterMetricFamily(
+            "router_requests",
+            "Requests by path and status; 499: the client left first",
+            labels=["path", "code"],
+        )
+        for (target, status), number in counts.requests.items():
+            requests.add_metric([target.decode(), str(status)], number)
+        yield requests
+        yield counter("router_decisions", "Choices of a replica by reason", "reason", counts.decisions)
+        yield counter("router_refused", "Requests refused before they were whole", "code", counts.refused)
+        yield CounterMetricFamily("router_retries", "Further replicas tried", value=counts.retries)
+        yield CounterMetricFamily(
+            "router_stale_connections", "Unused connections found closed", value=counts.stale
+        )
+        yield CounterMetricFamily("router_prompt_blocks", "Prompt blocks seen", value=counts.blocks)
+        yield CounterMetricFamily(
+            "router_predicted_miss_blocks",
+            "Of those, blocks predicted to be computed",
+            value=counts.missed_blocks,
+        )
+        yield histogram(
+            "router_ttfb_seconds", "Whole request to first byte of the answer's body", counts.ttfb
+        )
+        yield histogram("router_chunk_gap_seconds", "Between two parts of an answer", counts.chunk_gap)
+        yield histogram("router_request_seconds", "Whole request to end of the answer", counts.duration)
+        yield GaugeMetricFamily(
+            "router_queue_length", "Requests waiting for a place", value=len(self._proxy.queue)
+        )
+        yield from self._replicas()
+
+    def _replicas(self) -> Iterable[Metric]:
+        everyone = self._proxy.replicas.everyone
+        by_name = {
+            ("router_replica_in_flight", "Requests in work"): {r.name: r.in_flight for r in everyone},
+            ("router_replica_pending_blocks", "Prompt blocks sent and not yet answered"): {
+                r.name: r.pending for r in everyone
+            },
+            ("router_replica_open", "1 while left out for failing"): {
+                r.name: int(r.breaker.state != "closed") for r in everyone
+            },
+            ("router_replica_idle_connections", "Unused connections"): {
+                r.name: self._proxy.pool.idle(r) for r in everyone
+            },
+        }
+        for (name, text), values in by_name.items():
+            gauge = GaugeMetricFamily(name, text, labels=["replica"])
+            for replica, value in values.items():
+                gauge.add_metric([replica], value)
+            yield gauge
+
+
+def counter(
+    name: str, text: str, label: str, values: Mapping[str, int] | Mapping[int, int]
+) -> CounterMetricFamily:
+    """A counter with one label."""
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, number in values.items():
+        family.add_metric([str(value)], number)
+    return family
+
+
+def histogram(
+    name: str, text: str, source: Histogram, labels: Mapping[str, str] | None = None, scale: float = 1.0
+) -> HistogramMetricFamily:
+    """A histogram; `scale` 1000 turns seconds into milliseconds."""
+    labels = labels or {}
+    family = HistogramMetricFamily(name, text, labels=[*labels])
+    buckets, running = [], 0
+    for bound, number in zip([*source.bounds, float("inf")], source.counts, strict=True):
+        running += number
+        buckets.append(("+Inf" if bound == float("inf") else f"{bound * scale:g}", running))
+    family.add_metric([*labels.values()], buckets, sum_value=source.total * scale)
+    return family

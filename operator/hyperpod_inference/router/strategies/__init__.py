@@ -1,0 +1,27 @@
+"""The strategies: each decides which replica takes a request, from facts alone, without waiting.
+
+One module each behind `choice.Strategy`; `by_name` builds the one that the settings ask for.
+"""
+
+from collections.abc import Callable
+
+from hyperpod_inference.router.settings import RouterSettings
+from hyperpod_inference.router.strategies.choice import Choice, Strategy
+from hyperpod_inference.router.strategies.kvaware import KvAware
+from hyperpod_inference.router.strategies.prefixaware import PrefixAware
+from hyperpod_inference.router.strategies.roundrobin import RoundRobin
+from hyperpod_inference.router.strategies.session import Session
+
+__all__ = ["Choice", "KvAware", "PrefixAware", "RoundRobin", "Session", "Strategy", "by_name"]
+
+_MAKERS: dict[str, Callable[[RouterSettings], Strategy]] = {
+    "prefixaware": lambda settings: PrefixAware(settings.prefix),
+    "kvaware": lambda settings: KvAware(PrefixAware(settings.prefix)),
+    "session": lambda settings: Session(settings.session_key),
+    "roundrobin": lambda settings: RoundRobin(),
+}
+
+
+def by_name(settings: RouterSettings) -> Strategy:
+    """The strategy that `settings.strategy` names."""
+    return _MAKERS[settings.strategy](settings)
