@@ -11,12 +11,20 @@ from cdk8s import Chart
 from constructs import Construct
 
 from hyperpod_charts.manifest import add_all
+from hyperpod_charts.webhook import injected
 from hyperpod_inference.api.crd import crds
+from hyperpod_inference.api.settings import OperatorSettings
 
 
 class CrdChart(Chart):
     """Every custom resource of the group; to be Established before any of its objects is applied."""
 
-    def __init__(self, scope: Construct, id: str) -> None:
+    def __init__(
+        self, scope: Construct, id: str, settings: OperatorSettings, *, cert_manager: bool = False
+    ) -> None:
         super().__init__(scope, id)
-        add_all(self, crds())
+        definitions = crds(settings.namespace)
+        for definition in definitions:
+            if cert_manager and "conversion" in definition["spec"]:
+                definition["metadata"]["annotations"] = injected(settings)
+        add_all(self, definitions)

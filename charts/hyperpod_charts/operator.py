@@ -50,7 +50,7 @@ def service_account(settings: OperatorSettings) -> dict[str, Any]:
 
 
 def metrics_service(settings: OperatorSettings) -> dict[str, Any]:
-    """Returns the Service that monitors scrape. It has no other use: the operator serves no webhook yet."""
+    """Returns the Service that monitors scrape; the webhook has one of its own."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -125,6 +125,7 @@ def _container(settings: OperatorSettings) -> dict[str, Any]:
         "ports": [
             {"name": "metrics", "containerPort": settings.metrics_port, "protocol": "TCP"},
             {"name": "health", "containerPort": settings.health_port, "protocol": "TCP"},
+            {"name": "webhook", "containerPort": settings.webhook_port, "protocol": "TCP"},
         ],
         # About a minute to start; after that a process that does not answer for 30 s is replaced.
         "startupProbe": {**_probe("/healthz", period=2, failures=30), "initialDelaySeconds": 2},

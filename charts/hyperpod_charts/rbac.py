@@ -15,7 +15,8 @@ from constructs import Construct
 
 from hyperpod_charts.labels import COMMON
 from hyperpod_charts.manifest import add_all
-from hyperpod_inference.api import names
+from hyperpod_inference.api import kinds, names
+from hyperpod_inference.api.crd import crd_name
 from hyperpod_inference.api.settings import OperatorSettings
 
 RBAC_GROUP = "rbac.authorization.k8s.io"
@@ -30,7 +31,8 @@ OWN = (*FOLLOW, "get", "create", "patch", "delete")
 class Permission:
     """One row: these verbs on these resources of one API group, and what they are for.
 
-    `only` narrows the row to objects of these names; `create`, `list` and `watch` cannot be narrowed so.
+    `only` narrows the row to objects of these names; `create` cannot be narrowed so, `list` and `watch` only
+    for a request that selects one object by its name.
     """
 
     group: str
@@ -50,6 +52,7 @@ class Permission:
 
 
 ENDPOINT = "inferenceendpointconfigs"
+CONVERTED = tuple(crd_name(kind) for kind in kinds.KINDS if kind.older is not None)
 KINDS = (ENDPOINT, "jumpstartmodels", "sagemakerendpointregistrations", "inferencegatewayconfigs")
 
 CLUSTER: tuple[Permission, ...] = (
@@ -78,6 +81,20 @@ CLUSTER: tuple[Permission, ...] = (
         (*FOLLOW, "get", "create", "patch"),
         "read warnings about model pods; tell the user what happened, and how often",
     ),
+    Permission(
+        "apiextensions.k8s.io",
+        ("customresourcedefinitions",),
+        ("get", "patch"),
+        "tell the API server whom to trust for conversion",
+        only=CONVERTED,
+    ),
+    Permission(
+        "admissionregistration.k8s.io",
+        ("validatingwebhookconfigurations",),
+        ("get", "patch"),
+        "tell the API server whom to trust for validation",
+        only=(names.VALIDATING_WEBHOOK,),
+    ),
     Permission("autoscaling", ("horizontalpodautoscalers",), FOLLOW, "leave the replicas to their scaler"),
 )
 
@@ -89,6 +106,14 @@ OPERATOR_NAMESPACE: tuple[Permission, ...] = (
         ("get", "update"),
         "renew, take over and release the leader lease",
         only=(names.OPERATOR_LEASE,),
+    ),
+    Permission(CORE, ("secrets",), ("create",), "issue the webhook's certificate the first time"),
+    Permission(
+        CORE,
+        ("secrets",),
+        ("list", "watch", "update"),
+        "serve and renew the webhook's certificate; the list is narrowed by name too",
+        only=(names.WEBHOOK_SECRET,),
     ),
 )
 

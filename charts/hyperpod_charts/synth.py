@@ -26,41 +26,60 @@ from hyperpod_charts.operator import OperatorChart
 from hyperpod_charts.rbac import RbacChart
 from hyperpod_charts.scheduler import IMAGE as SCHEDULER_IMAGE
 from hyperpod_charts.scheduler import SchedulerChart
+from hyperpod_charts.webhook import WebhookChart
 from hyperpod_inference.api.settings import OperatorSettings, SettingsError
 
 
 def synth(
-    outdir: Path, settings: OperatorSettings, *, example: bool = True, scheduler_image: str | None = None
+    outdir: Path,
+    settings: OperatorSettings,
+    *,
+    example: bool = True,
+    scheduler_image: str | None = None,
+    cert_manager: bool = False,
 ) -> list[Path]:
     """Writes every chart under `outdir`, which is made, and returns the files in apply order.
 
     scheduler_image: a kube-scheduler of the cluster's version; with it, the strict scheduler is among them.
+    cert_manager: whether cert-manager issues the webhook's certificate, instead of the operator.
     Files of an earlier synth there are replaced; other files are left alone.
     """
     outdir.mkdir(parents=True, exist_ok=True)
     for old in outdir.glob("[0-9][0-9][0-9][0-9]-*.k8s.yaml"):
         old.unlink()
     app = App(outdir=str(outdir))
-    _charts(app, settings, example=example, scheduler_image=scheduler_image)
+    _charts(app, settings, example=example, scheduler_image=scheduler_image, cert_manager=cert_manager)
     app.synth()
     return sorted(outdir.glob("[0-9][0-9][0-9][0-9]-*.k8s.yaml"))
 
 
 def manifests(
-    settings: OperatorSettings, *, example: bool = True, scheduler_image: str | None = None
+    settings: OperatorSettings,
+    *,
+    example: bool = True,
+    scheduler_image: str | None = None,
+    cert_manager: bool = False,
 ) -> list[dict[str, Any]]:
     """Returns every object of every chart in apply order; the options are those of `synth`."""
-    charts = _charts(App(), settings, example=example, scheduler_image=scheduler_image)
+    charts = _charts(
+        App(), settings, example=example, scheduler_image=scheduler_image, cert_manager=cert_manager
+    )
     return [body for chart in charts for body in chart.to_json()]
 
 
 def _charts(
-    app: App, settings: OperatorSettings, *, example: bool, scheduler_image: str | None
+    app: App,
+    settings: OperatorSettings,
+    *,
+    example: bool,
+    scheduler_image: str | None,
+    cert_manager: bool,
 ) -> list[Chart]:
     charts: list[Chart] = [
-        CrdChart(app, "crds"),
+        CrdChart(app, "crds", settings, cert_manager=cert_manager),
         NamespaceChart(app, "namespace", settings),
         RbacChart(app, "rbac", settings),
+        WebhookChart(app, "webhook", settings, cert_manager=cert_manager),
         OperatorChart(app, "operator", settings),
     ]
     if scheduler_image:
@@ -87,6 +106,11 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         help="with the scheduler under which instanceTypes is an order whatever the load; its version has to "
         "be the cluster's (default: %(const)s)",
     )
+    parser.add_argument(
+        "--cert-manager",
+        action="store_true",
+        help="let cert-manager, which has to be installed, issue the webhook's certificate",
+    )
     options = parser.parse_args(argv)
     try:
         settings = OperatorSettings.from_env(environ)
@@ -98,6 +122,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         settings,
         example=not options.no_example,
         scheduler_image=options.strict_scheduler,
+        cert_manager=options.cert_manager,
     )
     for path in paths:
         print(path)  # noqa: T201

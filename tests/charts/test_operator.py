@@ -92,6 +92,7 @@ def test_probes_and_ports_agree_with_the_settings(container: dict[str, Any]) -> 
     assert {port["name"]: port["containerPort"] for port in container["ports"]} == {
         "metrics": 8443,
         "health": 8081,
+        "webhook": 9443,
     }
     probes = {key: container[key]["httpGet"] for key in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert probes == {

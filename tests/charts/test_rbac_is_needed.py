@@ -22,7 +22,15 @@ from hyperpod_inference.controllers.kinds import CUSTOM, ENDPOINTS
 from hyperpod_inference.controllers.manager import Operator
 from hyperpod_inference.kube import apply, events, lease
 from hyperpod_inference.kube.metrics import Metrics
-from hyperpod_inference.kube.resources import EVENTS, LEASES, Resource
+from hyperpod_inference.kube.resources import (
+    CRDS,
+    EVENTS,
+    LEASES,
+    SECRETS,
+    VALIDATING_WEBHOOK_CONFIGURATIONS,
+    Resource,
+)
+from hyperpod_inference.webhook import keeper
 
 Cell = tuple[str, str, str]
 """API group, resource with its subresource, verb."""
@@ -40,6 +48,14 @@ VERBS_OF_CALL = {
 
 def cell(resource: Resource, verb: str, subresource: str = "") -> Cell:
     return resource.group, resource.plural + subresource, verb
+
+
+# The publisher applies parts of objects that exist, so it never needs `create`.
+TRUST = {
+    cell(resource, verb)
+    for resource in (CRDS, VALIDATING_WEBHOOK_CONFIGURATIONS)
+    for verb in ("get", "patch")
+}
 
 
 def allowed(table: tuple[Permission, ...]) -> set[Cell]:
@@ -84,11 +100,12 @@ def test_what_the_cluster_role_allows_is_what_the_operator_asks_for() -> None:
         cell(EVENTS, "create"),  # sent as a plain request, with a timeout of its own
         cell(ENDPOINTS, "update", "/finalizers"),  # asked by admission: owners that block deletion
     }
-    assert allowed(CLUSTER) == asked
+    assert allowed(CLUSTER) == asked | TRUST
 
 
-def test_what_the_role_in_the_operators_namespace_allows_is_what_the_lease_needs() -> None:
-    assert allowed(OPERATOR_NAMESPACE) == set(called(lease))
+def test_what_the_role_in_the_operators_namespace_allows_is_what_the_lease_and_the_webhook_need() -> None:
+    webhook = {cell(SECRETS, verb) for verb in ("list", "watch")} | set(called(keeper))
+    assert allowed(OPERATOR_NAMESPACE) == set(called(lease)) | webhook - TRUST
 
 
 def test_the_calls_in_the_source_are_really_found() -> None:

@@ -33,7 +33,7 @@ def test_it_is_not_installed_unless_asked_for(chart_settings: OperatorSettings) 
 def test_the_command_adds_it_before_the_example_with_the_image_given(tmp_path: Path) -> None:
     assert main(["--output-dir", str(tmp_path), "--strict-scheduler", IMAGE], {}) == 0
     files = sorted(path.name for path in tmp_path.iterdir())
-    assert files[-2:] == ["0004-scheduler.k8s.yaml", "0005-example.k8s.yaml"]
+    assert files[-2:] == ["0005-scheduler.k8s.yaml", "0006-example.k8s.yaml"]
     assert f"image: {IMAGE}" in (tmp_path / files[-2]).read_text("utf-8")
 
 

@@ -18,8 +18,9 @@ FILES = [
     "0000-crds.k8s.yaml",
     "0001-namespace.k8s.yaml",
     "0002-rbac.k8s.yaml",
-    "0003-operator.k8s.yaml",
-    "0004-example.k8s.yaml",
+    "0003-webhook.k8s.yaml",
+    "0004-operator.k8s.yaml",
+    "0005-example.k8s.yaml",
 ]
 
 
@@ -50,7 +51,7 @@ def test_files_of_an_earlier_synth_go_others_stay(tmp_path: Path, chart_settings
     (tmp_path / "0007-gone.k8s.yaml").touch()
     (tmp_path / "mine.yaml").touch()
     synth(tmp_path, chart_settings, example=False)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [*FILES[:4], "mine.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*FILES[:5], "mine.yaml"]
 
 
 def test_what_is_needed_first_comes_first(installed: list[dict[str, Any]]) -> None:
@@ -62,8 +63,9 @@ def test_what_is_needed_first_comes_first(installed: list[dict[str, Any]]) -> No
         "Role",
         "ClusterRoleBinding",
         "RoleBinding",
-        "ServiceAccount",
         "Service",
+        "ValidatingWebhookConfiguration",
+        "ServiceAccount",
         "Deployment",
         "PodDisruptionBudget",
         "InferenceEndpointConfig",

@@ -1,7 +1,8 @@
 """The CustomResourceDefinitions: names, versions, subresources and columns around the schemas of the models.
 
-`v1alpha1` is not served until a conversion webhook exists: without one the server would hand out objects of
-one version as the other, fields lost.
+Kinds with two versions name the operator's webhook for the conversion. They can be applied before the
+operator runs: objects are stored as `v1`, and reading or writing `v1` calls nobody. The authority of the
+webhook's certificate (`caBundle`) is left out, for the operator or cert-manager to write.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,16 +13,21 @@ from hyperpod_inference.api.kinds import KINDS, Column, Kind
 from hyperpod_inference.api.schema import object_schema
 
 
-def crds() -> list[dict[str, Any]]:
-    """The definitions of all kinds, ready to apply."""
-    return [_definition(kind) for kind in KINDS]
+def crds(namespace: str = names.OPERATOR_NAMESPACE) -> list[dict[str, Any]]:
+    """The definitions of all kinds, ready to apply; `namespace` is where the operator runs."""
+    return [_definition(kind, namespace) for kind in KINDS]
 
 
-def _definition(kind: Kind) -> dict[str, Any]:
+def crd_name(kind: Kind) -> str:
+    """The name of a kind's definition."""
+    return f"{kind.plural}.{names.GROUP}"
+
+
+def _definition(kind: Kind, namespace: str) -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{kind.plural}.{names.GROUP}"},
+        "metadata": {"name": crd_name(kind)},
         "spec": {
             "group": names.GROUP,
             "names": {
@@ -34,19 +40,31 @@ def _definition(kind: Kind) -> dict[str, Any]:
             },
             "scope": "Namespaced",
             "versions": list(_versions(kind)),
-        },
+        }
+        | ({"conversion": _conversion(namespace)} if kind.older else {}),
     }
 
 
+def _conversion(namespace: str) -> dict[str, Any]:
+    service = {
+        "namespace": namespace,
+        "name": names.WEBHOOK_SERVICE,
+        "port": names.WEBHOOK_SERVICE_PORT,
+        "path": names.CONVERT_PATH,
+    }
+    webhook = {"conversionReviewVersions": ["v1"], "clientConfig": {"service": service}}
+    return {"strategy": "Webhook", "webhook": webhook}
+
+
 def _versions(kind: Kind) -> Iterator[dict[str, Any]]:
-    yield _version(kind, kind.version, object_schema(kind), served=True)
+    yield _version(kind, kind.version, object_schema(kind), stored=True)
     if kind.older is not None:
         older = object_schema(kind, newest=False)
         kind.older.adapt(older)
-        yield _version(kind, kind.older.name, older, served=False)
+        yield _version(kind, kind.older.name, older, stored=False)
 
 
-def _version(kind: Kind, name: str, schema: Mapping[str, Any], *, served: bool) -> dict[str, Any]:
+def _version(kind: Kind, name: str, schema: Mapping[str, Any], *, stored: bool) -> dict[str, Any]:
     subresources: dict[str, Any] = {"status": {}}
     if kind.scales:
         subresources["scale"] = {
@@ -56,8 +74,8 @@ def _version(kind: Kind, name: str, schema: Mapping[str, Any], *, served: bool) 
         }
     return {
         "name": name,
-        "served": served,
-        "storage": served,
+        "served": True,
+        "storage": stored,
         "schema": {"openAPIV3Schema": schema},
         "subresources": subresources,
         "additionalPrinterColumns": [_column(each) for each in kind.columns],

@@ -35,6 +35,17 @@ OPERATOR_METRICS_PORT = 8443
 OPERATOR_HEALTH_PORT = 8081
 OPERATOR_WEBHOOK_PORT = 9443
 
+# --- webhooks --------------------------------------------------------------------------------------------
+WEBHOOK_SERVICE = "hyperpod-inference-conversion-webhook"
+WEBHOOK_SERVICE_PORT = 443
+WEBHOOK_SECRET = "webhook-server-cert"  # noqa: S105 - a name
+WEBHOOK_CERTIFICATE = "webhook-serving-cert"  # ours: cert-manager's Certificate and Issuer
+VALIDATING_WEBHOOK = "hyperpod-inference-validating-webhook"  # ours
+CONVERT_PATH = "/convert"
+VALIDATE_PATH = "/validate"  # ours
+ANNOTATION_NEWER_FIELDS = f"{GROUP}/newer-fields"  # ours: what v1alpha1 cannot hold
+CERT_MANAGER_INJECT = "cert-manager.io/inject-ca-from"
+
 # --- labels and annotations ------------------------------------------------------------------------------
 LABEL_APP = "app"  # = the resource's name; clients list pods by it
 LABEL_DEPLOYING_SERVICE = "deploying-service"

@@ -58,6 +58,9 @@ class OperatorSettings(BaseModel):
     )
     metrics_port: Annotated[int, Field(alias="METRICS_PORT", ge=1, le=65535)] = names.OPERATOR_METRICS_PORT
     health_port: Annotated[int, Field(alias="HEALTH_PORT", ge=1, le=65535)] = names.OPERATOR_HEALTH_PORT
+    webhook_port: Annotated[int, Field(alias="WEBHOOK_PORT", ge=1, le=65535)] = names.OPERATOR_WEBHOOK_PORT
+    # Off for a process that the cluster's webhook Service does not lead to, such as one on a laptop.
+    enable_webhooks: Annotated[bool, Field(alias="ENABLE_WEBHOOKS")] = True
     # Of this one process, by the downward API; never written into the Deployment as a value.
     pod_name: Annotated[str, Field(alias="POD_NAME")] = ""
     pod_ip: Annotated[str, Field(alias="POD_IP")] = ""

@@ -39,6 +39,8 @@ from hyperpod_inference.kube.reflector import Reflector
 from hyperpod_inference.kube.resources import EVENTS, HORIZONTAL_POD_AUTOSCALERS, NODES, PODS, Resource
 from hyperpod_inference.kube.store import Store
 from hyperpod_inference.status.observed import ApplyError
+from hyperpod_inference.webhook.keeper import Keeper
+from hyperpod_inference.webhook.server import application as webhook
 
 logger = logging.getLogger(__name__)
 
@@ -118,8 +120,9 @@ class Operator:
         """The kinds that RBAC hides from us: said on every endpoint, since its status may be wrong."""
         for each in self.essential:
             if isinstance(each.error, Forbidden):
-                message = f"cannot list or watch it: {each.error.message}"
-                yield ApplyError(kind=each.resource.kind, name="", message=message)
+                message, status, reason = each.error.message, each.error.status, each.error.reason
+                kind = each.resource.kind
+                yield ApplyError(kind=kind, name="", message=message, status=status, reason=reason)
 
     def _helpful(self) -> list[Reflector]:
         """Caches that make verdicts better; without them the operator still works."""
@@ -168,26 +171,35 @@ async def run(
     """
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        # The lease has a client of its own, which may write while this process does not lead.
-        lease_client = await stack.enter_async_context(Client(config, USER_AGENT, on_answer=metrics.counted))
+        # The lease and the webhook have a client which may write while this process does not lead.
+        common_client = await stack.enter_async_context(Client(config, USER_AGENT, on_answer=metrics.counted))
         elector = Elector(
-            lease_client, settings.namespace, names.OPERATOR_LEASE, _identity(settings), times=times
+            common_client, settings.namespace, names.OPERATOR_LEASE, _identity(settings), times=times
         )
         may_write = elector.still_leader if leader_elect else _always
         client = await stack.enter_async_context(
             Client(config, USER_AGENT, may_write=may_write, on_answer=metrics.counted)
         )
         operator = Operator(client, settings, metrics)
+        keeper = Keeper(common_client, settings.namespace, _now) if settings.enable_webhooks else None
         for application, port in (
-            (health(lambda: _complaint(operator)), settings.health_port),
+            (health(lambda: _complaint(operator, keeper)), settings.health_port),
             (exposition(metrics), settings.metrics_port),
         ):
             await stack.enter_async_context(serving(application, bind_address, port))
-        await _run(operator, elector if leader_elect else None, stop)
+        if keeper is not None:
+            tls = keeper.serving.context
+            await stack.enter_async_context(serving(webhook(), bind_address, settings.webhook_port, tls))
+        await _run(operator, elector if leader_elect else None, keeper, stop)
 
 
-async def _run(operator: Operator, elector: Elector | None, stop: asyncio.Event) -> None:
-    reflecting = [asyncio.ensure_future(each.run()) for each in (*operator.essential, *operator.helpful)]
+async def _run(
+    operator: Operator, elector: Elector | None, keeper: Keeper | None, stop: asyncio.Event
+) -> None:
+    running = [each.run() for each in (*operator.essential, *operator.helpful)]
+    if keeper is not None:
+        running += [keeper.reflector.run(), keeper.run()]
+    reflecting = [asyncio.ensure_future(each) for each in running]
     work = operator.lead(stop) if elector is None else elector.run(lambda: operator.lead(stop))
     leading, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
@@ -207,9 +219,12 @@ async def _end(*tasks: "asyncio.Future[Any]") -> None:
     await asyncio.wait(tasks, timeout=1.0)
 
 
-def _complaint(operator: Operator) -> str | None:
-    missing = operator.unsynced()
-    return f"waiting for the first list of {', '.join(missing)}" if missing else None
+def _complaint(operator: Operator, keeper: Keeper | None) -> str | None:
+    if missing := operator.unsynced():
+        return f"waiting for the first list of {', '.join(missing)}"
+    if keeper is not None and not keeper.serving.is_loaded:
+        return f"the webhook has no certificate yet: waiting for Secret {names.WEBHOOK_SECRET}"
+    return None
 
 
 def _identity(settings: OperatorSettings) -> str:

@@ -1,5 +1,6 @@
-"""The operator's own small HTTP servers: health for the kubelet, metrics for Prometheus."""
+"""The operator's own small HTTP servers: health for the kubelet, metrics for Prometheus, HTTPS too."""
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -44,8 +45,12 @@ def exposition(metrics: Metrics) -> web.Application:
 
 
 @asynccontextmanager
-async def serving(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
+async def serving(
+    application: web.Application, host: str, port: int, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """Serve while the context lasts; yields the port, which the system chose when `port` is 0.
+
+    tls: serve HTTPS with this context; plain HTTP without.
 
     Raises:
         CannotListen: the port is taken, or the address is not ours.
@@ -54,7 +59,7 @@ async def serving(application: web.Application, host: str, port: int) -> AsyncIt
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, host, port, ssl_context=tls).start()
         except OSError as error:
             raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
         yield runner.addresses[0][1]

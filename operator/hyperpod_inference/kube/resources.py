@@ -69,6 +69,13 @@ HORIZONTAL_POD_AUTOSCALERS = Resource(
 CRDS = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
 )
+VALIDATING_WEBHOOK_CONFIGURATIONS = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+    namespaced=False,
+)
 
 _known: dict[tuple[str, str], Resource] = {
     (resource.api_version, resource.kind): resource

@@ -96,21 +96,39 @@ def test_a_definition_is_small_enough_for_kubectl_apply(plural: str) -> None:
 @pytest.mark.parametrize(
     ("plural", "short", "served", "stored"),
     [
-        ("inferenceendpointconfigs", "iec", {"v1": True, "v1alpha1": False}, "v1"),
-        ("jumpstartmodels", "jsm", {"v1": True, "v1alpha1": False}, "v1"),
-        ("sagemakerendpointregistrations", "smer", {"v1": True, "v1alpha1": False}, "v1"),
-        ("inferencegatewayconfigs", "igwc", {"v1alpha1": True}, "v1alpha1"),
+        ("inferenceendpointconfigs", "iec", {"v1", "v1alpha1"}, "v1"),
+        ("jumpstartmodels", "jsm", {"v1", "v1alpha1"}, "v1"),
+        ("sagemakerendpointregistrations", "smer", {"v1", "v1alpha1"}, "v1"),
+        ("inferencegatewayconfigs", "igwc", {"v1alpha1"}, "v1alpha1"),
     ],
 )
-def test_one_version_is_served_and_stored_and_the_older_waits_for_its_conversion(
-    plural: str, short: str, served: dict[str, bool], stored: str
+def test_every_version_is_served_one_is_stored_and_two_are_converted_by_the_webhook(
+    plural: str, short: str, served: set[str], stored: str
 ) -> None:
     spec = DEFINITIONS[plural]["spec"]
-    assert {each["name"]: each["served"] for each in spec["versions"]} == served
+    assert {each["name"] for each in spec["versions"] if each["served"]} == served
     assert [each["name"] for each in spec["versions"] if each["storage"]] == [stored]
     assert spec["names"]["shortNames"] == [short]
     assert spec["names"]["categories"] == ["hyperpod"]
-    assert "conversion" not in spec
+    assert ("conversion" in spec) == (len(served) > 1)
+
+
+def test_the_webhook_of_the_conversion_is_the_operators_service_without_a_certificate() -> None:
+    (spec,) = [each["spec"] for each in crds("models") if each["spec"]["names"]["shortNames"] == ["iec"]]
+    assert spec["conversion"] == {
+        "strategy": "Webhook",
+        "webhook": {
+            "conversionReviewVersions": ["v1"],
+            "clientConfig": {
+                "service": {
+                    "namespace": "models",
+                    "name": "hyperpod-inference-conversion-webhook",
+                    "port": 443,
+                    "path": "/convert",
+                }
+            },
+        },
+    }
 
 
 def nodes(schema: Any) -> Iterator[Mapping[str, Any]]:
@@ -163,7 +181,7 @@ def own_fields(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapp
         yield from own_fields(schema["items"], f"{path}[]")
 
 
-@pytest.mark.parametrize("name", [name for name, version in VERSIONS.items() if version["served"]])
+@pytest.mark.parametrize("name", [name for name, version in VERSIONS.items() if version["storage"]])
 def test_every_field_of_our_own_says_in_a_sentence_what_it_is(name: str) -> None:
     properties = VERSIONS[name]["schema"]["openAPIV3Schema"]["properties"]
     for part in ("spec", "status"):

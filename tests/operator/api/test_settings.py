@@ -16,6 +16,8 @@ ENVIRONMENT = {
     "OPERATOR_NAMESPACE": "inference",
     "METRICS_PORT": "8443",
     "HEALTH_PORT": "8081",
+    "WEBHOOK_PORT": "9443",
+    "ENABLE_WEBHOOKS": "true",
 }
 
 

@@ -97,6 +97,7 @@ async def operator(kubeconfig: Path, client: Client) -> AsyncIterator[Callable[[
 
     async def start() -> asyncio.subprocess.Process:
         env = {"OPERATOR_NAMESPACE": NAMESPACE, "METRICS_PORT": "19443", "HEALTH_PORT": "19081"}
+        env["ENABLE_WEBHOOKS"] = "false"  # the cluster's Service does not lead here
         command = "from hyperpod_inference.cli.operator import command; command()"
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", command, "--kubeconfig", str(kubeconfig), "--log-format", "plain",

@@ -1,0 +1,1 @@
+"""What the API server calls: conversion between versions, validation, and the certificate for both."""
