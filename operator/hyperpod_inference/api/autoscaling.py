@@ -17,6 +17,10 @@ _AMP_WORKSPACE = (
 )
 
 
+def _is_period(seconds: int) -> bool:
+    return seconds in (1, 5, 10, 30) or (seconds > 0 and seconds % 60 == 0)
+
+
 class Dimension(Value):
     """One dimension of a CloudWatch metric."""
 
@@ -54,6 +58,36 @@ class CloudWatchTrigger(Value):
     use_cached_metrics: bool = True
     """Answer the autoscaler from the last poll."""
 
+    rules = (
+        Rule(
+            cel=None,  # the CRD holds this block nine times, and has no room for its rules
+            message="a trigger with metricName needs namespace and targetValue: add them",
+            field="metricName",
+            holds=lambda trigger: (
+                not trigger.metric_name or (bool(trigger.namespace) and trigger.target_value is not None)
+            ),
+        ),
+        Rule(
+            cel=None,
+            message="CloudWatch has periods of 1, 5, 10, 30 seconds and multiples of 60: choose one of them",
+            field="metricCollectionPeriod",
+            holds=lambda trigger: not trigger.metric_name or _is_period(trigger.metric_collection_period),
+        ),
+        Rule(
+            cel=None,
+            message="metricCollectionStartTime is no multiple of metricCollectionPeriod: make them equal",
+            field="metricCollectionStartTime",
+            holds=lambda trigger: (
+                not trigger.metric_name
+                or trigger.metric_collection_period <= 0
+                or (
+                    trigger.metric_collection_start_time > 0
+                    and trigger.metric_collection_start_time % trigger.metric_collection_period == 0
+                )
+            ),
+        ),
+    )
+
 
 class PrometheusTrigger(Value):
     """Scale on a query to Amazon Managed Service for Prometheus."""
@@ -76,6 +110,17 @@ class PrometheusTrigger(Value):
     """Value to hold by adding and removing replicas."""
     use_cached_metrics: bool = True
     """Answer the autoscaler from the last poll."""
+
+    rules = (
+        Rule(
+            cel=None,
+            message="a trigger with query needs serverAddress and targetValue: add them",
+            field="query",
+            holds=lambda trigger: (
+                not trigger.query or (bool(trigger.server_address) and trigger.target_value is not None)
+            ),
+        ),
+    )
 
 
 class AutoScalingSpec(Value):

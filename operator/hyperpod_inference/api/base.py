@@ -30,7 +30,8 @@ class Rule:
     the operator. A rule over a change sees `oldSelf` too and has `holds_after(old, new)` instead. `cel` is
     None where the server refuses the rule for its estimated cost: it rates a loop over a list without bounds
     as endless. `field` is where a person has to look, relative to the model; `message` says what is wrong and
-    what to change. `since` is the first version of the API that has the fields it names.
+    what to change. `detail` adds, offline, what came. `native` marks a rule without `cel` that the server
+    checks by itself, in its own words. `since` is the first version of the API that has the fields it names.
     """
 
     cel: str | None
@@ -39,6 +40,8 @@ class Rule:
     holds: Callable[[Any], bool] | None = None
     holds_after: Callable[[Any, Any], bool] | None = None
     since: str | None = None
+    detail: Callable[[Any], str] | None = None
+    native: bool = False
 
 
 class Value(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hyperpod_inference.api.autoscaling import AutoScalingSpec
-from hyperpod_inference.api.base import Value, schema
+from hyperpod_inference.api.base import Rule, Value, schema
 from hyperpod_inference.api.versions import SINCE_V1
 
 EndpointName = Annotated[str, Field(max_length=63, pattern=r"^$|^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
@@ -107,6 +107,45 @@ class L2CacheSpec(Value):
     """URL of the Redis server, e.g. redis://redis.default.svc.cluster.local:6379."""
 
 
+def _is_configured(cache: "KVCacheSpec") -> bool:
+    return not cache.enable_l2_cache or bool(cache.cache_config_file)
+
+
+def _backend(cache: "KVCacheSpec") -> str:
+    return ((cache.l2_cache_spec and cache.l2_cache_spec.l2_cache_backend) or "").lower()
+
+
+_IS_CONFIGURED = "!self.enableL2Cache || (has(self.cacheConfigFile) && self.cacheConfigFile != '')"
+KV_CACHE_RULES = (
+    Rule(
+        cel=f"{_IS_CONFIGURED} || (has(self.l2CacheSpec) && has(self.l2CacheSpec.l2CacheBackend))",
+        message=(
+            "enableL2Cache is true but l2CacheSpec.l2CacheBackend is missing:"
+            " set it to tieredstorage or redis, or disable the second level"
+        ),
+        field="l2CacheSpec",
+        holds=lambda cache: _is_configured(cache) or bool(_backend(cache)),
+    ),
+    Rule(
+        cel=(
+            f"{_IS_CONFIGURED} || !has(self.l2CacheSpec) || !has(self.l2CacheSpec.l2CacheBackend)"
+            " || !self.l2CacheSpec.l2CacheBackend.matches('(?i)redis')"
+            " || (has(self.l2CacheSpec.l2CacheLocalUrl) && self.l2CacheSpec.l2CacheLocalUrl != '')"
+        ),
+        message=(
+            "l2CacheBackend redis needs l2CacheLocalUrl, e.g. redis://redis.default.svc.cluster.local:6379:"
+            " add it, or choose tieredstorage"
+        ),
+        field="l2CacheSpec",
+        holds=lambda cache: (
+            _is_configured(cache)
+            or "redis" not in _backend(cache)
+            or bool(cache.l2_cache_spec and cache.l2_cache_spec.l2_cache_local_url)
+        ),
+    ),
+)
+
+
 class KVCacheSpec(Value):
     """Keeping attention keys and values beyond the accelerator's memory."""
 
@@ -118,6 +157,8 @@ class KVCacheSpec(Value):
     """Keep them in a shared store too."""
     l2_cache_spec: L2CacheSpec | None = None
     """The shared store."""
+
+    rules = KV_CACHE_RULES
 
 
 class IntelligentRouting(Value):

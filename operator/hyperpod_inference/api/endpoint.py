@@ -22,7 +22,7 @@ from hyperpod_inference.api.blocks import (
 from hyperpod_inference.api.datacapture import DataCapture
 from hyperpod_inference.api.disaggregation import PDSpec
 from hyperpod_inference.api.kubernetes.common import NodeAffinity, ResourceRequirements
-from hyperpod_inference.api.meta import NAME_FITS_LABEL, Resource
+from hyperpod_inference.api.meta import NAME_RULES, Resource
 from hyperpod_inference.api.model_source import ModelSourceConfig
 from hyperpod_inference.api.rules import ENDPOINT_RULES
 from hyperpod_inference.api.versions import SINCE_V1
@@ -102,4 +102,4 @@ class InferenceEndpointConfig(Resource):
     spec: EndpointSpec
     """What to serve, on what, and how."""
 
-    rules = (NAME_FITS_LABEL,)
+    rules = NAME_RULES

@@ -13,6 +13,7 @@ from hyperpod_inference.api.kubernetes.common import (
     Toleration,
 )
 from hyperpod_inference.api.meta import Resource
+from hyperpod_inference.api.pod_rules import repeated
 from hyperpod_inference.api.scheduler import ModelScheduler, Port, Replicas, SchedulerStatus
 from hyperpod_inference.api.statuses import Condition
 
@@ -86,6 +87,12 @@ class PodDefaults(Value):
     """Taints that the pods bear (core/v1)."""
 
 
+def _adapters_and_models(schedulers: tuple[ModelScheduler, ...]) -> tuple[str, ...]:
+    """Every name a request may give, without repeated model names, which have a rule of their own."""
+    models = dict.fromkeys(each.model_name for each in schedulers)
+    return (*models, *(adapter for each in schedulers for adapter in each.lora_adapters or ()))
+
+
 class GatewaySpec(Value):
     """The models behind one address, and who may call them."""
 
@@ -118,6 +125,13 @@ class GatewaySpec(Value):
             message="two schedulers have the same modelName: a request could go to either, so rename one",
             field="schedulers",
             holds=lambda spec: len({each.model_name for each in spec.schedulers}) == len(spec.schedulers),
+        ),
+        Rule(
+            cel=None,
+            message="a name stands for two models (modelName or loraAdapters): rename or remove one",
+            field="schedulers",
+            holds=lambda spec: not repeated(_adapters_and_models(spec.schedulers)),
+            detail=lambda spec: ", ".join(repeated(_adapters_and_models(spec.schedulers))),
         ),
     )
 

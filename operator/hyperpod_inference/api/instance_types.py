@@ -17,6 +17,7 @@ class InstanceType:
     """One type. Memory and disks in GiB and GB as AWS lists them; accelerator memory per accelerator.
 
     `accelerator_resource` is the extended resource its device plugin offers, None without accelerators.
+    `mig`: its GPUs can be cut into partitions; `mig_profiles` names them (mig-1g.10gb), empty if unknown.
     """
 
     name: str
@@ -28,6 +29,13 @@ class InstanceType:
     accelerator_resource: str | None = None
     efa_interfaces: int = 0
     nvme_gib: int = 0
+    mig: bool = False
+    mig_profiles: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The middle of the name: g5, p6-b200."""
+        return self.name.split(".")[1]
 
 
 # family -> (accelerator, GiB of memory on each, its resource)
@@ -49,6 +57,23 @@ _ACCELERATORS: Mapping[str, tuple[str, int, str]] = {
     "trn1n": ("AWS Trainium", 32, RESOURCE_NEURON),
     "trn2": ("AWS Trainium2", 96, RESOURCE_NEURON),
 }
+
+_MIG_40_GB = ("mig-1g.5gb", "mig-1g.10gb", "mig-2g.10gb", "mig-3g.20gb", "mig-4g.20gb", "mig-7g.40gb")
+_MIG_80_GB = ("mig-1g.10gb", "mig-1g.20gb", "mig-2g.20gb", "mig-3g.40gb", "mig-4g.40gb", "mig-7g.80gb")
+_MIG_141_GB = ("mig-1g.18gb", "mig-1g.35gb", "mig-2g.35gb", "mig-3g.71gb", "mig-4g.71gb", "mig-7g.141gb")
+
+MIG_PROFILES: Mapping[str, tuple[str, ...]] = {
+    "p4d": _MIG_40_GB,
+    # AWS's client lists the profiles of the 40 GB card here too, NVIDIA those of the 80 GB card: take both.
+    "p4de": (*_MIG_40_GB, *(each for each in _MIG_80_GB if each not in _MIG_40_GB)),
+    "p5": _MIG_80_GB,
+    "p5e": _MIG_141_GB,
+    "p5en": _MIG_141_GB,
+    "p6-b200": ("mig-1g.23gb", "mig-1g.45gb", "mig-2g.45gb", "mig-3g.90gb", "mig-4g.90gb", "mig-7g.180gb"),
+    "p6e-gb200": ("mig-1g.23gb", "mig-1g.47gb", "mig-2g.47gb", "mig-3g.93gb", "mig-4g.93gb", "mig-7g.186gb"),
+}
+"""family -> the GPU partitions (MIG) that its accelerators can be cut into."""
+_MIG_FAMILIES = {*MIG_PROFILES, "p6-b300"}
 
 # family: size -> (vCPUs, GiB of memory, accelerators, EFA interfaces, GB of local NVMe)
 _SIZES: Mapping[str, Mapping[str, tuple[int, int, int, int, int]]] = {
@@ -146,6 +171,8 @@ def _all() -> Iterator[InstanceType]:
                 accelerator_resource=resource,
                 efa_interfaces=efa,
                 nvme_gib=nvme,
+                mig=family in _MIG_FAMILIES,
+                mig_profiles=MIG_PROFILES.get(family, ()),
             )
 
 

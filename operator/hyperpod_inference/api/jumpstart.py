@@ -4,7 +4,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hyperpod_inference.api import rules
 from hyperpod_inference.api.autoscaling import AutoScalingSpec
 from hyperpod_inference.api.base import Int32, Items, Value
 from hyperpod_inference.api.blocks import (
@@ -22,7 +21,9 @@ from hyperpod_inference.api.blocks import (
 )
 from hyperpod_inference.api.datacapture import DataCapture
 from hyperpod_inference.api.kubernetes.common import ResourceRequirements
-from hyperpod_inference.api.meta import NAME_FITS_LABEL, Resource
+from hyperpod_inference.api.meta import NAME_RULES, Resource
+from hyperpod_inference.api.resource_rules import SERVER_RULES
+from hyperpod_inference.api.rules import JUMPSTART_RULES
 from hyperpod_inference.api.versions import REQUIRED, SINCE_V1
 
 HubName = Annotated[str, Field(max_length=63, pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
@@ -84,6 +85,8 @@ class JumpStartServer(Value):
     validations: Annotated[Validations | None, SINCE_V1] = None
     """Checks before the deployment."""
 
+    rules = SERVER_RULES
+
 
 class SageMakerEndpointName(Value):
     """The SageMaker endpoint."""
@@ -134,7 +137,7 @@ class JumpStartSpec(Value):
     tls_config: TlsConfig | None = None
     """The certificate that the endpoint serves."""
 
-    rules = (rules.REPLICAS_NOT_NEGATIVE, rules.GATEWAY_EXCLUDES_ROUTING, rules.ROUTING_IS_IMMUTABLE)
+    rules = JUMPSTART_RULES
 
 
 class JumpStartModel(Resource):
@@ -143,4 +146,4 @@ class JumpStartModel(Resource):
     spec: JumpStartSpec
     """Which model to serve, on what, and how."""
 
-    rules = (NAME_FITS_LABEL,)
+    rules = NAME_RULES

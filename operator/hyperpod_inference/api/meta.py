@@ -1,10 +1,14 @@
 """The envelope of every custom resource: apiVersion, kind, metadata, spec."""
 
+import re
 from typing import Any
 
 from pydantic import ConfigDict, Field
 
 from hyperpod_inference.api.base import Int64, Items, Rule, Value
+from hyperpod_inference.api.metadata_rules import METADATA_RULES
+
+_DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 
 class ObjectMeta(Value):
@@ -26,6 +30,8 @@ class ObjectMeta(Value):
     managed_fields: Items[dict[str, Any]] = ()
     self_link: str | None = None
 
+    rules = METADATA_RULES
+
 
 NAME_FITS_LABEL = Rule(
     cel="size(self.metadata.name) <= 63",
@@ -33,6 +39,18 @@ NAME_FITS_LABEL = Rule(
     field="metadata.name",
     holds=lambda resource: len(resource.metadata.name) <= 63,
 )
+NAME_IS_LABEL = Rule(
+    cel="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+    message=(
+        "a Service and containers carry this name, so it is made of lower-case letters, digits and '-',"
+        " and begins with a letter: choose another one"
+    ),
+    field="metadata.name",
+    holds=lambda resource: (
+        not resource.metadata.name or _DNS_LABEL.fullmatch(resource.metadata.name) is not None
+    ),
+)
+NAME_RULES = (NAME_FITS_LABEL, NAME_IS_LABEL)
 
 
 class Resource(Value):

@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from hyperpod_inference.api import drift
 from hyperpod_inference.api.base import Rule, Value
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.gateway import InferenceGatewayConfig
 from hyperpod_inference.api.jumpstart import JumpStartModel
+from hyperpod_inference.api.keyed_lists import repeated_items
 from hyperpod_inference.api.kinds import KINDS, Kind
 from hyperpod_inference.api.problems import InvalidResource, Problem, explain, nearest, path_of, shown
 from hyperpod_inference.api.registration import SageMakerEndpointRegistration
@@ -33,8 +35,10 @@ def parse(body: Mapping[str, Any], *, tolerant: bool = False) -> AnyResource:
     """
     kind = _kind_of(body)
     resource: AnyResource = _validated(kind, body, tolerant)
+    if not tolerant and (twice := tuple(repeated_items(body, resource_schema(kind)))):
+        raise InvalidResource(twice)
     broken = tuple(
-        Problem(path_of((*at, rule.field)), None, "", rule.message)
+        _broken(rule, block, at)
         for at, block, rule in _rules_of(resource)
         if rule.holds is not None and not rule.holds(block)
     )
@@ -52,9 +56,23 @@ def check_change(old: AnyResource, new: AnyResource) -> tuple[Problem, ...]:
     )
 
 
+def _broken(rule: Rule, block: Value, at: Location) -> Problem:
+    detail = rule.detail(block) if rule.detail else ""
+    return Problem(
+        path_of((*at, rule.field)),
+        None,
+        "",
+        f"{rule.message} ({detail})" if detail else rule.message,
+        webhook_only=rule.cel is None and not rule.native,
+    )
+
+
 def _kind_of(body: Mapping[str, Any]) -> Kind:
     wanted = body.get("kind")
     kind = next((each for each in KINDS if each.kind == wanted), None)
+    if wanted in drift.KINDS:
+        fix = "a name of old samples: the kind has been renamed"
+        raise InvalidResource((Problem("kind", _given(wanted), drift.KINDS[str(wanted)], fix),))
     if kind is None:
         known = nearest(str(wanted), (each.kind for each in KINDS))
         raise InvalidResource((Problem("kind", _given(wanted), "one of " + ", ".join(known)),))
@@ -74,7 +92,8 @@ def _validated(kind: Kind, body: Mapping[str, Any], tolerant: bool) -> Any:
         return kind.model.model_validate(without_nulls(body), extra=extra, by_alias=True, by_name=False)
     except ValidationError as error:
         known = resource_schema(kind)
-        raise InvalidResource(tuple(explain(each, known) for each in error.errors())) from None
+        found = tuple(explain(each, known, kind.kind) for each in error.errors())
+        raise InvalidResource(found) from None
 
 
 def without_nulls(value: Any) -> Any:

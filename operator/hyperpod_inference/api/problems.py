@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from hyperpod_inference.api.drift import right_place
+
 Schema = Mapping[str, Any]
 _SHOWN_CHARACTERS = 80
 _SHOWN_NAMES = 6
@@ -22,12 +24,14 @@ class Problem:
 
     `path` is like spec.tags[0].name, empty for the whole document; `got` is None when something is missing;
     `allowed` is what would be right there; `fix` is the next step, and stands alone where `allowed` is empty.
+    `webhook_only`: the API server cannot see it by itself.
     """
 
     path: str
     got: str | None
     allowed: str
     fix: str | None = None
+    webhook_only: bool = False
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
@@ -71,20 +75,22 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
-def explain(error: ErrorDetails, schema: Schema) -> Problem:
-    """One finding of the model's validation, in words; `schema` is that of the whole resource."""
+def explain(error: ErrorDetails, schema: Schema, kind: str = "") -> Problem:
+    """One finding of the model's validation, in words; `schema` is that of the whole resource of `kind`."""
     location = error["loc"]
     if error["type"] == "extra_forbidden":
-        return _unknown_field(location, _at(schema, location[:-1]))
+        return _unknown_field(location, _at(schema, location[:-1]), right_place(kind, location))
     node = _at(schema, location)
     allowed = expected(node) if node else error["msg"].removeprefix("Input should be ")
     got = None if error["type"] == "missing" else shown(error["input"])
     return Problem(path_of(location), got, allowed)
 
 
-def _unknown_field(location: Sequence[str | int], parent: Schema) -> Problem:
+def _unknown_field(location: Sequence[str | int], parent: Schema, right: str | None) -> Problem:
     name, known = str(location[-1]), nearest(str(location[-1]), parent.get("properties", ()))
     likely = difflib.get_close_matches(name.lower(), [each.lower() for each in known], n=1, cutoff=0.6)
+    if right is not None:
+        return Problem(path_of(location), "an unknown field", right, "documents misname it so: move it there")
     fix = f"did you mean {known[0]}?" if likely else None
     return Problem(path_of(location), "an unknown field", f"one of {_listed(known)}", fix)
 

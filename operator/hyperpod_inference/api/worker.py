@@ -5,10 +5,11 @@ from typing import Annotated
 from pydantic import Field
 
 from hyperpod_inference.api import names
-from hyperpod_inference.api.base import ByName, Items, Value, schema
-from hyperpod_inference.api.kubernetes.common import EnvVar, ResourceRequirements
+from hyperpod_inference.api.base import ByName, Items, Rule, Value, schema
+from hyperpod_inference.api.kubernetes.common import ContainerResources, EnvVar
 from hyperpod_inference.api.kubernetes.containers import Container, Probe
 from hyperpod_inference.api.kubernetes.volumes import Volume
+from hyperpod_inference.api.pod_rules import MOUNT_RULES
 from hyperpod_inference.api.versions import SINCE_V1
 
 DnsName = Annotated[
@@ -46,6 +47,8 @@ class ModelVolumeMount(Value):
     """Directory in the container."""
     name: str
     """Name of the volume."""
+
+    rules = MOUNT_RULES
 
 
 class Probes(Value):
@@ -89,7 +92,16 @@ class Worker(Value):
     """Health checks; a readiness probe is made when absent."""
     request_limits: Annotated[RequestLimits | None, SINCE_V1] = None
     """How much one pod takes at once."""
-    resources: ResourceRequirements
+    resources: ContainerResources
     """Requests and limits (core/v1)."""
     working_dir: Annotated[str | None, SINCE_V1] = None
     """Working directory; the image's own when absent."""
+
+    rules = (
+        Rule(
+            cel="self.image != ''",
+            message="the image is empty: name the image of the model server",
+            field="image",
+            holds=lambda worker: worker.image != "",
+        ),
+    )

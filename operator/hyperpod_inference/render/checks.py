@@ -4,28 +4,14 @@ Rules over the spec alone live in `api.rules` and are checked at admission; thes
 anything is rendered. Each problem names the field, what came, what is allowed and what to do.
 """
 
-import re
 from collections.abc import Callable, Iterator
 
-from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.parse import Problem
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.render.container import SHM_VOLUME
 from hyperpod_inference.render.facts import Facts
 
-# Volumes that the operator makes, or that AWS's makes: a manifest must work with both.
-RESERVED_VOLUMES = (
-    "gated-model-downloader-configmap",
-    "lmcache-config",
-    names.PREFETCH_VOLUME,
-    "parallel-copy-configmap",
-    SHM_VOLUME,
-)
 USER_ASSIGNABLE = "sagemaker.amazonaws.com/user-assignable=true"
-# The name becomes a Service and a container, which allow less than the resource itself.
-_DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-
 Check = Callable[[InferenceEndpointConfig, OperatorSettings, Facts], Iterator[Problem]]
 
 
@@ -36,51 +22,8 @@ def problems(
     return tuple(problem for check in _CHECKS for problem in check(endpoint, settings, facts))
 
 
-def _name(endpoint: InferenceEndpointConfig, settings: OperatorSettings, facts: Facts) -> Iterator[Problem]:
-    name = endpoint.metadata.name
-    if not _DNS_LABEL.fullmatch(name):
-        yield Problem(
-            path="metadata.name",
-            got=repr(name),
-            allowed="at most 63 lower-case letters, digits and '-', beginning with a letter",
-            fix="its Service and its containers carry this name: create it under another one",
-        )
-
-
-def _volumes(
-    endpoint: InferenceEndpointConfig, settings: OperatorSettings, facts: Facts
-) -> Iterator[Problem]:
-    given = (endpoint.spec.kubernetes.volumes or ()) if endpoint.spec.kubernetes else ()
-    for index, volume in enumerate(given):
-        if volume.name in RESERVED_VOLUMES:
-            yield Problem(
-                path=f"spec.kubernetes.volumes[{index}].name",
-                got=repr(volume.name),
-                allowed=f"any name but {', '.join(RESERVED_VOLUMES)}",
-                fix="the operator makes that volume itself: rename yours",
-            )
-
-
-def _mount(endpoint: InferenceEndpointConfig, settings: OperatorSettings, facts: Facts) -> Iterator[Problem]:
-    name = endpoint.spec.worker.model_volume_mount.name
-    if name in RESERVED_VOLUMES:
-        yield Problem(
-            path="spec.worker.modelVolumeMount.name",
-            got=repr(name),
-            allowed=f"any name but {', '.join(RESERVED_VOLUMES)}",
-            fix="the operator makes that volume itself: choose another name, e.g. model-weights",
-        )
-
-
 def _source(endpoint: InferenceEndpointConfig, settings: OperatorSettings, facts: Facts) -> Iterator[Problem]:
     source = endpoint.spec.model_source_config
-    if source.model_source_type == "kubernetesVolume" and source.model_location:
-        yield Problem(
-            path="spec.modelSourceConfig.modelLocation",
-            got=repr(source.model_location),
-            allowed="nothing beside modelSourceType kubernetesVolume",
-            fix="point the volume itself at the directory, and remove modelLocation",
-        )
     if source.model_source_type == "fsx" and source.fsx_storage:
         storage = source.fsx_storage
         for field, value in (("dnsName", storage.dns_name), ("mountName", storage.mount_name)):
@@ -114,4 +57,4 @@ def _account(
         yield Problem(path="spec.kubernetes.serviceAccountName", got=repr(account), allowed=allowed, fix=fix)
 
 
-_CHECKS: tuple[Check, ...] = (_name, _volumes, _mount, _source, _account)
+_CHECKS: tuple[Check, ...] = (_source, _account)

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from hyperpod_inference.api.endpoint import EndpointSpec, InferenceEndpointConfig, Worker
+from hyperpod_inference.api.pod_rules import SHM_PATH, SHM_VOLUME
 from hyperpod_inference.render.identity import Manifest, without_empty
 from hyperpod_inference.render.placement import is_extended
 from hyperpod_inference.render.plain import plain
 
-SHM_VOLUME = "shm"
-SHM_PATH = "/dev/shm"  # noqa: S108 - the path in the container where NCCL and worker processes share memory
 DEFAULT_HEALTH_PATH = "/ping"
 # Seconds between "stop" and the end of traffic: endpoints and load balancers take a moment to forget a pod.
 DRAIN_SECONDS = 15

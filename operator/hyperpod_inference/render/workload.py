@@ -4,7 +4,8 @@ from typing import Any
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
-from hyperpod_inference.render.container import DRAIN_SECONDS, SHM_VOLUME, model_container
+from hyperpod_inference.api.pod_rules import SHM_VOLUME
+from hyperpod_inference.render.container import DRAIN_SECONDS, model_container
 from hyperpod_inference.render.facts import Facts
 from hyperpod_inference.render.identity import (
     Manifest,

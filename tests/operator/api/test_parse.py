@@ -1,17 +1,20 @@
 """parse: what becomes a typed resource, and what is said about what does not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from hyperpod_inference.api.base import Rule, Value
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.metadata_rules import METADATA_RULES
 from hyperpod_inference.api.parse import InvalidResource, check_change, parse
 
 Body = dict[str, Any]
 MakeBody = Callable[..., Body]
+CaseBody = Callable[[Body, str], Body]
 CONTRADICTIONS = yaml.safe_load((Path(__file__).parent / "contradictions.yaml").read_text())
 
 
@@ -19,6 +22,20 @@ def problems(body: Mapping[str, Any], **options: bool) -> list[str]:
     with pytest.raises(InvalidResource) as caught:
         parse(body, **options)
     return [str(each) for each in caught.value.problems]
+
+
+def refused(body: Mapping[str, Any]) -> InvalidResource:
+    with pytest.raises(InvalidResource) as caught:
+        parse(body)
+    return caught.value
+
+
+def all_rules() -> Iterator[Rule]:
+    """Every rule of every model of the API."""
+    models: list[type[Value]] = [Value]
+    for model in models:
+        models += model.__subclasses__()
+        yield from model.rules
 
 
 def test_each_kind_becomes_its_model_and_back(bodies: dict[str, Body]) -> None:
@@ -141,11 +158,6 @@ def test_a_wrong_value_is_told_with_its_place_what_came_and_what_is_allowed(
         ({"model_version": "1"}, "spec.model_version", "did you mean modelVersion?"),
         ({"worker": {"enviromentVariables": []}}, "spec.worker.enviromentVariables", "environmentVariables?"),
         (
-            {"metrics": {"modelMetricsConfig": {}}},
-            "spec.metrics.modelMetricsConfig",
-            "did you mean modelMetrics?",
-        ),
-        (
             {"kubernetes": {"volumes": [{"name": "a", "hostpath": {}}]}},
             "spec.kubernetes.volumes[0].hostpath",
             "hostPath?",
@@ -158,6 +170,42 @@ def test_an_unknown_field_is_told_with_its_nearest_neighbour(
     (text,) = problems(body(**changes))
     assert text.startswith(f"{path}: got an unknown field, expected one of ")
     assert suggestion in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "message"),
+    [
+        (
+            "InferenceEndpointConfig",
+            {"metrics": {"modelMetricsConfig": {}}},
+            "spec.metrics.modelMetricsConfig: got an unknown field, expected spec.metrics.modelMetrics",
+        ),
+        (
+            "InferenceEndpointConfig",
+            {"modelSourceConfig": {"s3Storage": {"modelLocation": "chat"}}},
+            "spec.modelSourceConfig.s3Storage.modelLocation: got an unknown field, "
+            "expected spec.modelSourceConfig.modelLocation",
+        ),
+        (
+            "JumpStartModel",
+            {"server": {"maxAutoScaleReplicas": 3}},
+            "spec.server.maxAutoScaleReplicas: got an unknown field, "
+            "expected spec.autoScalingSpec.maxReplicaCount",
+        ),
+        ("JumpStartModel", {"endpointName": "a"}, "expected spec.sageMakerEndpoint.name"),
+        ("InferenceEndpointConfig", {"sageMakerEndpoint": {"name": "a"}}, "expected spec.endpointName"),
+    ],
+)
+def test_a_name_that_documents_get_wrong_is_told_with_the_right_one(
+    body: MakeBody, kind: str, spec: Body, message: str
+) -> None:
+    (text,) = problems(body(kind, **spec))
+    assert message in text
+
+
+def test_a_kind_of_old_samples_is_told_with_its_new_name(body: MakeBody) -> None:
+    (text,) = problems(body() | {"kind": "ModelDeployment"})
+    assert text.startswith("kind: got 'ModelDeployment', expected InferenceEndpointConfig")
 
 
 def test_an_unknown_field_unlike_all_others_gets_no_guess(body: MakeBody) -> None:
@@ -202,9 +250,25 @@ def test_an_unknown_kind_or_version_is_told_with_the_known_ones(
 
 
 @pytest.mark.parametrize("case", CONTRADICTIONS, ids=lambda case: f"{case['field']}, {case['remedy']}")
-def test_fields_that_contradict_each_other_are_told_with_the_way_out(body: MakeBody, case: Body) -> None:
-    found = problems(body(case["kind"], **case["spec"]))
+def test_fields_that_contradict_each_other_are_told_with_the_way_out(case_body: CaseBody, case: Body) -> None:
+    found = problems(case_body(case, "bad"))
     assert any(text.startswith(f"{case['field']}: ") and case["remedy"] in text for text in found), found
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS, ids=lambda case: f"{case['field']}, {case['remedy']}")
+def test_the_nearest_right_spec_of_each_is_accepted(case_body: CaseBody, case: Body) -> None:
+    parse(case_body(case, "good"))
+
+
+def test_every_rule_has_a_case(case_body: CaseBody) -> None:
+    with_case = {
+        problem.fix.split(" (")[0] if problem.fix else ""
+        for case in CONTRADICTIONS
+        for problem in refused(case_body(case, "bad")).problems
+    }
+    known = {rule.message.split(" (")[0] for rule in all_rules() if rule.holds is not None}
+    exempt = {rule.message.split(" (")[0] for rule in METADATA_RULES}  # one message for several of them
+    assert known - with_case - exempt == set()
 
 
 def test_a_name_that_does_not_fit_into_a_label_is_refused(body: MakeBody) -> None:

@@ -25,16 +25,6 @@ def _refusal(endpoint: InferenceEndpointConfig, settings: OperatorSettings, fact
     ("given", "said"),
     [
         (
-            {"kubernetes": {"volumes": [{"name": "shm", "emptyDir": {}}]}},
-            "spec.kubernetes.volumes[0].name: got 'shm'",
-        ),
-        (
-            {"worker": {"modelVolumeMount": {"name": "model-weights-copy"}}},
-            "spec.worker.modelVolumeMount.name: got 'model-weights-copy'",
-        ),
-        ({"metadata": {"name": "qwen2.5"}}, "metadata.name: got 'qwen2.5'"),
-        ({"metadata": {"name": "7b"}}, "metadata.name: got '7b'"),
-        (
             {"kubernetes": {"serviceAccountName": "reader"}},
             "enableCustomServiceAccounts: true",
         ),
@@ -53,14 +43,6 @@ def test_a_refusal_names_the_field_what_came_and_what_to_do(
     endpoint: Endpoints, given: dict[str, Any], said: str
 ) -> None:
     assert said in _refusal(endpoint(**given), OperatorSettings(), Facts())
-
-
-def test_a_model_location_beside_a_users_volume_is_refused(endpoint: Endpoints) -> None:
-    given = endpoint(
-        modelSourceConfig={"modelSourceType": "kubernetesVolume", "modelLocation": "chat"},
-        kubernetes={"volumes": [{"name": "model-weights", "emptyDir": {}}]},
-    )
-    assert "spec.modelSourceConfig.modelLocation: got 'chat'" in _refusal(given, OperatorSettings(), Facts())
 
 
 def test_the_operators_own_account_is_refused(endpoint: Endpoints) -> None:

@@ -34,7 +34,7 @@ def test_standard_input_is_read() -> None:
         ("replicas: 3", "replicas: three", "spec.replicas: got 'three', expected an integer"),
         ("kind: InferenceEndpointConfig", "kind: InferenceEndpoint", "kind: got 'InferenceEndpoint'"),
         ("  replicas: 3", "  replicas: [", "not valid YAML"),
-        ("name: model-weights", "name: shm", "spec.worker.modelVolumeMount.name: got 'shm'"),
+        ("name: model-weights", "name: shm", "spec.worker.modelVolumeMount.name: the operator makes"),
     ],
 )
 def test_wrong_input_is_one_line_with_the_field_and_status_2(

@@ -13,6 +13,10 @@ FILLED_BY_CLIENT = {
     "maxReplicaCount": 5,
     "cloudWatchTrigger": {"metricStat": "Average", "metricType": "Average", "dimensions": []},
 }
+CERTIFICATE = {
+    "acmArn": "arn:aws:acm:us-west-2:111122223333:certificate/1a2b",
+    "domainName": "chat.example.com",
+}
 CLOUDWATCH = {"metricName": "Invocations", "namespace": "AWS/SageMaker", "targetValue": 10}
 
 
@@ -59,12 +63,16 @@ def test_what_clients_send_by_themselves_asks_for_nothing(rendered: Renders, spe
             "spec.autoScalingSpec",
         ),
         ({"endpointName": "chat"}, Part.ENDPOINT_REGISTRATION, "spec.endpointName"),
-        ({"dnsConfig": {"hostedZoneId": "Z123"}}, Part.DNS, "spec.dnsConfig"),
+        (
+            {"dnsConfig": {"hostedZoneId": "Z123"}, "tlsConfig": {"customCertificateConfig": CERTIFICATE}},
+            Part.DNS,
+            "spec.dnsConfig",
+        ),
         ({"intelligentRoutingSpec": {"enabled": True}}, Part.ROUTER, "spec.intelligentRoutingSpec"),
         ({"kvCacheSpec": {}}, Part.KV_CACHE, "spec.kvCacheSpec"),
         ({"metrics": {}}, Part.METRICS, "spec.metrics"),
         (
-            {"worker": {"requestLimits": {"maxConcurrentRequests": 4}}},
+            {"metrics": {}, "worker": {"requestLimits": {"maxConcurrentRequests": 4}}},
             Part.REQUEST_LIMITS,
             "spec.worker.requestLimits",
         ),

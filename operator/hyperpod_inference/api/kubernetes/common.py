@@ -1,6 +1,8 @@
 """Environment variables, resources and selectors: the small core/v1 types that many blocks share."""
 
 from hyperpod_inference.api.base import Atomic, AtomicValue, ByName, Int32, Int64, Quantity, Value
+from hyperpod_inference.api.pod_rules import ENV_RULES
+from hyperpod_inference.api.resource_rules import CONTAINER_RULES, ROLE_RULES
 
 
 class LocalReference(AtomicValue):
@@ -58,6 +60,8 @@ class EnvVar(Value):
     value: str | None = None
     value_from: EnvVarSource | None = None
 
+    rules = ENV_RULES
+
 
 class SourceReference(AtomicValue):
     """A ConfigMap or Secret, all of whose keys become variables."""
@@ -87,6 +91,18 @@ class ResourceRequirements(Value):
     claims: ByName[ResourceClaim] | None = None
     limits: dict[str, Quantity] | None = None
     requests: dict[str, Quantity] | None = None
+
+
+class ContainerResources(ResourceRequirements):
+    """The same for a container that runs a model server."""
+
+    rules = CONTAINER_RULES
+
+
+class RoleResources(ResourceRequirements):
+    """The same for a role of prefill and decode."""
+
+    rules = ROLE_RULES
 
 
 class Requirement(Value):

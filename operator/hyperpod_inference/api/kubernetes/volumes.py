@@ -12,6 +12,7 @@ from hyperpod_inference.api.kubernetes.common import (
     LocalReference,
     ResourceFieldSelector,
 )
+from hyperpod_inference.api.pod_rules import VOLUME_RULES
 
 
 class KeyToPath(Value):
@@ -221,3 +222,5 @@ class Volume(legacy.LegacySources):
     persistent_volume_claim: ClaimVolume | None = None
     projected: ProjectedVolume | None = None
     secret: SecretVolume | None = None
+
+    rules = VOLUME_RULES

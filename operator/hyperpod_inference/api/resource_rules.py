@@ -1,0 +1,337 @@
+"""Rules about requests and limits: devices, partitions (MIG), and what the chosen instance types have.
+
+The table of instance types is known offline and in the operator. The API server gets of it what fits into an
+expression: the one `instanceType`, and the largest count of all. Types that are not in the table are never
+refused: new ones appear faster than releases.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hyperpod_inference.api.base import Rule
+from hyperpod_inference.api.instance_types import INSTANCE_TYPES, MIG_PROFILES, InstanceType
+from hyperpod_inference.api.names import RESOURCE_GPU, RESOURCE_NEURON
+from hyperpod_inference.api.quantity import amount, whole
+
+if TYPE_CHECKING:
+    from hyperpod_inference.api.endpoint import EndpointSpec
+    from hyperpod_inference.api.jumpstart import JumpStartServer
+    from hyperpod_inference.api.kubernetes.common import ResourceRequirements
+
+DEVICES = (RESOURCE_GPU, RESOURCE_NEURON)
+MIG_PREFIX = "nvidia.com/mig-"
+_WHOLE = "matches('^[0-9]{1,9}$')"
+
+
+def most(resource: str, types: Iterable[InstanceType] = tuple(INSTANCE_TYPES.values())) -> int:
+    """The largest count of this accelerator on one of `types`."""
+    return max((each.accelerator_count for each in types if each.accelerator_resource == resource), default=0)
+
+
+def chosen_types(spec: "EndpointSpec") -> tuple[str, ...]:
+    """The instance types that the spec names, most preferred first."""
+    return spec.instance_types or ((spec.instance_type,) if spec.instance_type else ())
+
+
+def known_types(spec: "EndpointSpec") -> tuple[InstanceType, ...] | None:
+    """The facts about all types that the spec names; None when it names none, or one without facts."""
+    names = chosen_types(spec)
+    if not names or any(name not in INSTANCE_TYPES for name in names):
+        return None
+    return tuple(INSTANCE_TYPES[name] for name in names)
+
+
+def containers(spec: "EndpointSpec") -> Iterator["ResourceRequirements"]:
+    """Requests and limits of every container that runs a model server."""
+    yield spec.worker.resources
+    if spec.pd_spec is not None:
+        roles = (spec.pd_spec.prefill_spec, spec.pd_spec.decoding_spec)
+        yield from (role.resources for role in roles if role.resources is not None)
+
+
+def asked(resources: "ResourceRequirements", resource: str) -> int:
+    """How many of a device a container asks for, on either side."""
+    sides = (resources.requests or {}, resources.limits or {})
+    return max(whole(side[resource]) or 0 if resource in side else 0 for side in sides)
+
+
+def partitions(resources: "ResourceRequirements") -> set[str]:
+    """The MIG profiles that a container asks for, e.g. mig-1g.10gb."""
+    keys = {*(resources.requests or {}), *(resources.limits or {})}
+    return {key.removeprefix("nvidia.com/") for key in keys if key.startswith(MIG_PREFIX)}
+
+
+# --- one container: self is its ResourceRequirements --------------------------------------------------------
+
+_BOTH = "!has(self.requests) || !has(self.limits) || "
+
+
+def _devices_are_whole(resources: "ResourceRequirements") -> bool:
+    sides = (resources.requests or {}, resources.limits or {})
+    return all(whole(side[each]) is not None for side in sides for each in DEVICES if each in side)
+
+
+def _devices_are_equal(resources: "ResourceRequirements") -> bool:
+    requests, limits = resources.requests or {}, resources.limits or {}
+    pairs = [
+        (whole(requests[each]), whole(limits[each])) for each in DEVICES if {each} <= {*requests} & {*limits}
+    ]
+    return all({None, 0} & {*pair} or pair[0] == pair[1] for pair in pairs)
+
+
+def _within_limits(resources: "ResourceRequirements") -> bool:
+    requests, limits = resources.requests or {}, resources.limits or {}
+    pairs = [
+        (amount(requests[each]), amount(limits[each]))
+        for each in ("cpu", "memory")
+        if {each} <= {*requests} & {*limits}
+    ]
+    return all(least is None or bound is None or least <= bound for least, bound in pairs)
+
+
+def _whole_device(name: str, side: str) -> str:
+    return f"(!has(self.{side}) || !('{name}' in self.{side}) || string(self.{side}['{name}']).{_WHOLE})"
+
+
+def _equal_device(name: str) -> str:
+    request, limit = f"string(self.requests['{name}'])", f"string(self.limits['{name}'])"
+    return (
+        f"(!('{name}' in self.requests && '{name}' in self.limits)"
+        f" || !{request}.{_WHOLE} || !{limit}.{_WHOLE} || int({request}) * int({limit}) == 0"
+        f" || int({request}) == int({limit}))"
+    )
+
+
+def _request_within(name: str) -> str:
+    request, limit = f"string(self.requests['{name}'])", f"string(self.limits['{name}'])"
+    return (
+        f"(!('{name}' in self.requests && '{name}' in self.limits)"
+        f" || !isQuantity({request}) || !isQuantity({limit})"
+        f" || quantity({request}).compareTo(quantity({limit})) <= 0)"
+    )
+
+
+CONTAINER_RULES = (
+    Rule(
+        cel=" && ".join(_whole_device(each, side) for each in DEVICES for side in ("requests", "limits")),
+        message="accelerators come as whole numbers: write for example 1 (or a MIG partition)",
+        field="limits",
+        since="v1",
+        holds=_devices_are_whole,
+    ),
+    Rule(
+        cel=_BOTH + "(" + " && ".join(map(_equal_device, DEVICES)) + ")",
+        message="accelerators in requests and limits differ: make them equal, or write one side only",
+        field="limits",
+        since="v1",
+        holds=_devices_are_equal,
+    ),
+    Rule(
+        cel=_BOTH + "(" + " && ".join(map(_request_within, ("cpu", "memory"))) + ")",
+        message="a request is above its limit, for cpu or memory: lower the request or raise the limit",
+        field="requests",
+        since="v1",
+        holds=_within_limits,
+    ),
+)
+
+# The same for the roles of pdSpec, which the CRD has no room for: kubectl keeps a copy in an annotation.
+ROLE_RULES = tuple(replace(each, cel=None) for each in CONTAINER_RULES)
+
+# --- an endpoint: self is its spec --------------------------------------------------------------------------
+
+
+def _fits_any_type(spec: "EndpointSpec") -> bool:
+    return bool(chosen_types(spec)) or all(
+        asked(each, device) <= most(device) for each in containers(spec) for device in DEVICES
+    )
+
+
+def _fits_chosen(spec: "EndpointSpec") -> bool:
+    types = known_types(spec)
+    return types is None or all(
+        asked(each, device) <= most(device, types) for each in containers(spec) for device in DEVICES
+    )
+
+
+def _most_of_chosen(spec: "EndpointSpec") -> str:
+    def has(each: InstanceType) -> str:
+        return f"{each.name} has {each.accelerator_count} of {each.accelerator_resource or 'no accelerator'}"
+
+    return ", ".join(map(has, known_types(spec) or ()))
+
+
+def _side_fits(device: str, side: str) -> str:
+    at = f"self.worker.resources.{side}"
+    count = f"string({at}['{device}'])"
+    return f"(!has({at}) || !('{device}' in {at}) || !{count}.{_WHOLE} || int({count}) <= {most(device)})"
+
+
+def _by_count() -> Mapping[int, list[str]]:
+    """count -> types with so many GPUs."""
+    counts: dict[int, list[str]] = {}
+    for each in INSTANCE_TYPES.values():
+        count = each.accelerator_count if each.accelerator_resource == RESOURCE_GPU else 0
+        counts.setdefault(count, []).append(f"'{each.name}'")
+    return dict(sorted(counts.items()))
+
+
+def _type_has_gpus() -> str:
+    """The one instanceType against its number of GPUs. Lists, because the server rates patterns as costly."""
+    checks = " && ".join(
+        f"(n <= {count} || !(self.instanceType in [{','.join(types)}]))"
+        for count, types in _by_count().items()
+    )
+    counts = ", ".join(_gpus(f"self.worker.resources.{side}") for side in ("requests", "limits"))
+    return f"!has(self.instanceType) || [{counts}].all(n, {checks})"
+
+
+def _gpus(side: str) -> str:
+    count = f"string({side}['{RESOURCE_GPU}'])"
+    return f"has({side}) && '{RESOURCE_GPU}' in {side} && {count}.{_WHOLE} ? int({count}) : 0"
+
+
+def _no_partition_without_mig(spec: "EndpointSpec") -> bool:
+    types = known_types(spec)
+    return types is None or not any(map(partitions, containers(spec))) or any(each.mig for each in types)
+
+
+def _partitions_exist(spec: "EndpointSpec") -> bool:
+    types = known_types(spec)
+    if types is None or not any(each.mig for each in types):
+        return True  # nothing known, or told by the rule before
+    if any(each.mig and not each.mig_profiles for each in types):
+        return True
+    return all(
+        any(profile in each.mig_profiles for each in types)
+        for resources in containers(spec)
+        for profile in partitions(resources)
+    )
+
+
+_WITHOUT_MIG = sorted({each.family for each in INSTANCE_TYPES.values() if not each.mig})
+_NO_MIG_TYPE = (
+    "(" + " || ".join(f"self.instanceType.startsWith('ml.{family}.')" for family in _WITHOUT_MIG) + ")"
+)
+_MIG_TYPES = ", ".join(f"ml.{family}" for family in MIG_PROFILES)
+_NO_MIG_MESSAGE = (
+    f"has no GPU partitions (MIG): choose one of the families {_MIG_TYPES}, or ask for whole GPUs"
+)
+
+
+def _no_partition(side: str) -> str:
+    at = f"self.worker.resources.{side}"
+    return f"(!has({at}) || !{at}.exists(k, k.startsWith('{MIG_PREFIX}')))"
+
+
+ACCELERATOR_RULES = (
+    Rule(
+        cel=(
+            "has(self.instanceType) || (has(self.instanceTypes) && size(self.instanceTypes) > 0) || ("
+            + " && ".join(_side_fits(each, side) for each in DEVICES for side in ("requests", "limits"))
+            + ")"
+        ),
+        message=(
+            f"no instance type has so many accelerators (at most {most(RESOURCE_GPU)} of {RESOURCE_GPU},"
+            f" {most(RESOURCE_NEURON)} of {RESOURCE_NEURON}): ask for fewer, or name the type in instanceType"
+        ),
+        field="worker.resources",
+        since="v1",
+        holds=_fits_any_type,
+    ),
+    Rule(
+        cel=_type_has_gpus(),
+        message="instanceType has fewer GPUs than worker.resources asks for: ask for fewer or change it",
+        field="worker.resources",
+        since="v1",
+        holds=lambda spec: spec.instance_type is None or bool(spec.instance_types) or _fits_chosen(spec),
+        detail=_most_of_chosen,
+    ),
+    Rule(
+        cel=None,
+        message=("none of instanceTypes has so many accelerators: ask for fewer, or choose larger types"),
+        field="worker.resources",
+        holds=lambda spec: not spec.instance_types or _fits_chosen(spec),
+        detail=_most_of_chosen,
+    ),
+    Rule(
+        cel=(
+            f"!has(self.instanceType) || !{_NO_MIG_TYPE} || ("
+            + " && ".join(map(_no_partition, ("requests", "limits")))
+            + ")"
+        ),
+        message="the chosen instance type " + _NO_MIG_MESSAGE,
+        field="worker.resources",
+        since="v1",
+        holds=lambda spec: bool(spec.instance_types) or _no_partition_without_mig(spec),
+    ),
+    Rule(
+        cel=None,
+        message="none of the chosen instance types has this GPU partition (MIG): choose one of its own",
+        field="worker.resources",
+        holds=lambda spec: (
+            (not spec.instance_types or _no_partition_without_mig(spec)) and _partitions_exist(spec)
+        ),
+        detail=lambda spec: _profiles(known_types(spec) or ()),
+    ),
+)
+
+
+def _profiles(types: Iterable[InstanceType]) -> str:
+    return ", ".join(f"{each.name} has {', '.join(each.mig_profiles) or 'none'}" for each in types)
+
+
+# --- a JumpStart model: self is its server ------------------------------------------------------------------
+
+
+def _type_of_server(server: "JumpStartServer") -> InstanceType | None:
+    return INSTANCE_TYPES.get(server.instance_type) if server.accelerator_partition_type else None
+
+
+def _server_has_mig(server: "JumpStartServer") -> bool:
+    found = _type_of_server(server)
+    return found is None or found.mig
+
+
+def _server_has_profile(server: "JumpStartServer") -> bool:
+    found = _type_of_server(server)
+    unchecked = server.validations is not None and not server.validations.accelerator_partition_validation
+    return (
+        unchecked
+        or found is None
+        or not found.mig_profiles
+        or server.accelerator_partition_type in found.mig_profiles
+    )
+
+
+def _profile_of_family(family: str, profiles: Iterable[str]) -> str:
+    listed = ", ".join(f"'{each}'" for each in profiles)
+    return f"(!self.instanceType.startsWith('ml.{family}.') || self.acceleratorPartitionType in [{listed}])"
+
+
+SERVER_RULES = (
+    Rule(
+        cel=f"!has(self.acceleratorPartitionType) || !{_NO_MIG_TYPE}",
+        message="instanceType " + _NO_MIG_MESSAGE,
+        field="acceleratorPartitionType",
+        since="v1",
+        holds=_server_has_mig,
+    ),
+    Rule(
+        cel=(
+            "!has(self.acceleratorPartitionType)"
+            " || (has(self.validations) && !self.validations.acceleratorPartitionValidation) || ("
+            + " && ".join(_profile_of_family(*each) for each in MIG_PROFILES.items())
+            + ")"
+        ),
+        message=(
+            "instanceType has no such partition: choose one of its profiles, or set"
+            " validations.acceleratorPartitionValidation to false if it is newer than this version"
+        ),
+        field="acceleratorPartitionType",
+        since="v1",
+        holds=_server_has_profile,
+        detail=lambda server: _profiles((INSTANCE_TYPES[server.instance_type],)),
+    ),
+)
