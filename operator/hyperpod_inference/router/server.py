@@ -62,7 +62,7 @@ class ClientConnection(asyncio.Protocol):
         self._refusal: heads.Refused | None = None
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set before any other call
         self._work: Work | None = None
-        self._busy = self._closing = self._slow = False
+        self._busy = self._closing = self._slow = self._deaf = False
         self._begun = self._head_done = False
         self._begin()
 
@@ -87,7 +87,7 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; whole requests are served in order, a refusal comes after those before it."""
-        if self._closing or self._refusal:
+        if self._closing or self._refusal or self._deaf:
             return
         if not self._begun:
             self._begun = True
@@ -159,6 +159,8 @@ class ClientConnection(asyncio.Protocol):
         request.keep_alive = self._parser.should_keep_alive()
         if length > self._max_body:
             raise self._body_too_large(length)
+        if self._parser.should_upgrade() and (length or request.header(b"transfer-encoding")):
+            raise heads.Refused(501, "an upgrade with a body is not served, send it without Upgrade")
         self._request = request
         if expects and length and not self._busy:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -269,6 +271,11 @@ class ClientConnection(asyncio.Protocol):
         self._head_size += received
         if self._head_size > 2 * self._limits.head_bytes and not self._waiting:
             self._refusal = self._head_too_large()
+
+    def _ignore_upgrade(self) -> None:
+        """Serve the request as if it had not asked (RFC 9110, 7.8); nothing after it is HTTP for sure."""
+        self._deaf = True
+        self._waiting[-1].keep_alive = False
 
     def _head_too_large(self) -> heads.Refused:
         limits = self._limits
