@@ -48,6 +48,16 @@ test: setup  ## All tests: unit, control plane, end to end
 test-unit: setup  ## The tests that need no cluster
 	@$(BIN)/python -m pytest -m "not cluster" $(PYTEST_ARGS)
 
+FUZZ_EXAMPLES ?= 20000
+.PHONY: fuzz
+fuzz: setup  ## Random resources through parse, validate, render and convert (FUZZ_EXAMPLES of them)
+	@HYPERPOD_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/operator/api/test_fuzz.py -m "not cluster" \
+	  --timeout=0 $(PYTEST_ARGS)
+
+.PHONY: fields
+fields: setup  ## Write the field reference, docs/fields.md, from the models
+	@$(BIN)/python -m hyperpod_inference.api.field_reference docs/fields.md
+
 .PHONY: check
 check: setup  ## Lint, format, types, layers
 	@$(BIN)/ruff check .

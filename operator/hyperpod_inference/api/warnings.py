@@ -68,7 +68,7 @@ def _found(resource: AnyResource) -> Iterator[Warning]:
 def _type_name(name: str, path: str) -> Iterator[Warning]:
     if name in INSTANCE_TYPES:
         return
-    near = difflib.get_close_matches(f"ml.{name.removeprefix('ml.')}", INSTANCE_TYPES, n=1, cutoff=0.8)
+    near = difflib.get_close_matches(f"ml.{name.removeprefix('ml.')}", INSTANCE_TYPES, n=1, cutoff=0.9)
     hint = f"did you mean {near[0]}?" if near else "check the spelling, or ignore this if the type is new"
     yield Warning(
         path, f"{name} is no instance type that this version knows, so nothing about it is checked: {hint}"

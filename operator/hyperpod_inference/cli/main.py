@@ -30,6 +30,8 @@ class Lazy:
 
 COMMANDS: Mapping[str, Lazy] = {
     "crds": Lazy("crds", "Print the CustomResourceDefinitions."),
+    "validate": Lazy("validate", "Check manifests offline, as a cluster would."),
+    "explain": Lazy("explain", "Say what a field means and may hold."),
     "render": Lazy("render", "Show what the operator would create for a manifest."),
     "operator": Lazy("operator", "Run the operator.", extra="operator"),
     "local": Lazy("local", "Run a whole cluster on this machine.", extra="local"),
