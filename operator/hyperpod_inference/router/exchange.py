@@ -25,7 +25,7 @@ class Exchange:
     """Created by `proxy` for each request that has a place; ends with exactly one call of `proxy.ended`."""
 
     __slots__ = (
-        "_at", "_chunked", "_claimed", "_connecting", "_connection", "_keep", "_over", "_pending",
+        "_at", "_chunked", "_claimed", "_connecting", "_connection", "_keep", "_out", "_over", "_pending",
         "_proxy", "_replica", "_tried", "choice", "client", "first_byte", "reason", "request", "status",
     )  # fmt: skip
 
@@ -36,6 +36,7 @@ class Exchange:
         self._connecting: asyncio.Task[None] | None = None
         self._chunked = self._claimed = self._keep = self._over = False
         self._replica: Replica  # known from the first choice on
+        self._out: list[bytes] = []
         self._pending = 0
         self._at = 0.0
         self.choice: Choice | None = None
@@ -81,12 +82,12 @@ class Exchange:
         framed = any(name.lower() == b"content-length" for name, _ in headers)
         self._keep = request.keep_alive and not proxy.draining and (framed or not request.old)
         head, self._chunked = heads.to_client(status, reason, headers, request, close=not self._keep)
-        self.client.write(head)
+        self._out.append(head)
         if self.client.slow:
             self.pause()
 
     def on_piece(self, pieces: list[bytes]) -> None:
-        """Parts of the body that came at once go out at once."""
+        """Parts of the body that came at once go out at once, with the head if that came with them."""
         now = self._proxy.clock()
         if self.first_byte:
             self._proxy.metrics.chunk_gap.observe(now - self._at)
@@ -94,7 +95,13 @@ class Exchange:
             self._first_byte(now)
         self._at = now
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self.client.write(b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body)
+        self._out.append(b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body)
+
+    def flush(self) -> None:
+        """One write for all that one read brought: a system call costs more than the rest of the way."""
+        if self._out:
+            self.client.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
+            self._out.clear()
 
     def on_end(self) -> None:
         """The answer is whole."""
@@ -102,7 +109,8 @@ class Exchange:
             return
         self._connection = None
         if self._chunked:
-            self.client.write(b"0\r\n\r\n")
+            self._out.append(b"0\r\n\r\n")
+        self.flush()
         self._finish(keep=self._keep)
 
     def on_failure(self, why: str, *, stale: bool = False) -> None:

@@ -62,7 +62,7 @@ class ClientConnection(asyncio.Protocol):
         self._refusal: heads.Refused | None = None
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set before any other call
         self._work: Work | None = None
-        self._busy = self._closing = self._slow = self._deaf = False
+        self._busy = self._closing = self._slow = self._deaf = self._ahead = False
         self._begun = self._head_done = False
         self._begin()
 
@@ -180,7 +180,8 @@ class ClientConnection(asyncio.Protocol):
         body = self._body
         request.body = body[0] if len(body) == 1 else b"".join(body)
         self._waiting.append(request)
-        if len(self._waiting) > self._limits.pipelined:
+        if len(self._waiting) > self._limits.pipelined and not self._ahead:
+            self._ahead = True
             self._transport.pause_reading()
         self._begin()
 
@@ -199,7 +200,8 @@ class ClientConnection(asyncio.Protocol):
     def _serve(self, request: Request) -> None:
         self._busy = True
         self._deadlines.set(self, NEVER)
-        if not self._waiting:
+        if self._ahead and not self._waiting:
+            self._ahead = False
             self._transport.resume_reading()
         work = self._handler.handle(request, self)
         if self._busy:

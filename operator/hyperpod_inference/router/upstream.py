@@ -29,6 +29,9 @@ class Receiver(Protocol):
     def on_piece(self, pieces: list[bytes]) -> None:
         """Parts of the body."""
 
+    def flush(self) -> None:
+        """No more came at once."""
+
     def on_end(self) -> None:
         """The answer is whole."""
 
@@ -44,7 +47,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set before any other call
         self._receiver: Receiver | None = None
-        self._used = self._bodiless = self._until_close = self._closed = False
+        self._used = self._bodiless = self._until_close = self._closed = self._paused = False
         self._begin()
 
     def _begin(self) -> None:
@@ -62,12 +65,14 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause(self) -> None:
         """Read no more for now."""
-        if not self._closed:
+        if not self._closed and not self._paused:
+            self._paused = True
             self._transport.pause_reading()
 
     def resume(self) -> None:
         """Read again."""
-        if not self._closed:
+        if self._paused and not self._closed:
+            self._paused = False
             self._transport.resume_reading()
 
     def abort(self) -> None:
@@ -100,9 +105,11 @@ class UpstreamConnection(asyncio.Protocol):
         self._size += len(data)
         if not self._head_done and self._size > MAX_HEAD_BYTES:
             return self._fail(f"its headers are longer than {MAX_HEAD_BYTES} bytes")
-        if self._pieces and self._receiver is receiver:
-            pieces, self._pieces = self._pieces, []
-            receiver.on_piece(pieces)
+        if self._receiver is receiver:
+            if self._pieces:
+                pieces, self._pieces = self._pieces, []
+                receiver.on_piece(pieces)
+            receiver.flush()
         return None
 
     def connection_lost(self, error: Exception | None) -> None:
