@@ -83,7 +83,7 @@ def issued(hosts: Sequence[str], now: datetime) -> Material:
     key = _new_key()
     authority = _authority(key, now)
     pem = authority.public_bytes(serialization.Encoding.PEM)
-    return _with_serving(Material(pem, _key_pem(key), b"", b""), hosts, now)
+    return reissued(Material(pem, _key_pem(key), b"", b""), hosts, now)
 
 
 def renewed(material: Material, hosts: Sequence[str], now: datetime) -> Material:
@@ -97,8 +97,26 @@ def renewed(material: Material, hosts: Sequence[str], now: datetime) -> Material
         return replace(material, authorities=pem, authority_key=_key_pem(key))
     may_sign = len(authorities) == 1 or now - newest.not_valid_before_utc >= SETTLING + _BACKDATED
     if may_sign and (not _signed_by(leaf, newest) or _is_due(leaf, now) or _hosts(leaf) != [*hosts]):
-        return _with_serving(material, hosts, now)
+        return reissued(material, hosts, now)
     return material
+
+
+def reissued(material: Material, hosts: Sequence[str], now: datetime) -> Material:
+    """`material` with a new serving certificate, signed by its newest authority."""
+    authority = x509.load_pem_x509_certificate(material.authorities)
+    authority_key = _load_key(material.authority_key)
+    key = _new_key()
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
+    certificate = (
+        _builder(_name(hosts[0][:64]), authority.subject, key, now, SERVING_LIFE)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
+        .add_extension(identifier, critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    return replace(material, certificate=pem, key=_key_pem(key))
 
 
 def expiry(pem: bytes) -> datetime:
@@ -136,23 +154,6 @@ def _authority(key: Key, now: datetime) -> x509.Certificate:
         .add_extension(identifier, critical=False)
         .sign(key, hashes.SHA256())
     )
-
-
-def _with_serving(material: Material, hosts: Sequence[str], now: datetime) -> Material:
-    authority = x509.load_pem_x509_certificate(material.authorities)
-    authority_key = _load_key(material.authority_key)
-    key = _new_key()
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
-    certificate = (
-        _builder(_name(hosts[0][:64]), authority.subject, key, now, SERVING_LIFE)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
-        .add_extension(identifier, critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    return replace(material, certificate=pem, key=_key_pem(key))
 
 
 def _builder(

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hyperpod_inference.api import rules
 from hyperpod_inference.api.parse import AnyResource, InvalidResource, check_change, parse
+from hyperpod_inference.api.warnings import warnings_about
 
 Body = Mapping[str, Any]
 MAX_WARNING = 256
@@ -39,12 +39,7 @@ def verdict(new: Body, old: Body | None = None) -> Verdict:
     changes = check_change(before, resource) if (before := _before(old)) else ()
     if changes:
         return Verdict(refusal="; ".join(map(str, changes)))
-    return Verdict(warnings=_warnings(resource))
-
-
-def _warnings(resource: AnyResource) -> tuple[str, ...]:
-    about = getattr(rules, "warnings", lambda _: ())
-    return tuple(str(each)[:MAX_WARNING] for each in about(resource))
+    return Verdict(warnings=tuple(each[:MAX_WARNING] for each in warnings_about(resource)))
 
 
 def _before(old: Body | None) -> AnyResource | None:
