@@ -31,29 +31,24 @@ def command(files: tuple[str, ...], custom_service_accounts: bool) -> None:
     Nothing is contacted: owners' uids and facts about the cluster are left out.
     """
     # All files are read before anything is printed, so that wrong input never leaves half an output.
-    results = [each for file in files for each in _rendered(file, custom_service_accounts)]
+    results = _rendered(files, custom_service_accounts)
     click.echo(_yaml(manifest for result in results for manifest in result.manifests), nl=False)
     for told in [part for result in results for part in result.not_built]:
         click.echo(f"not built: {told.field}: {told.message}", err=True)
 
 
-def _rendered(file: str, custom_service_accounts: bool) -> list[Any]:
-    """The Rendered of each endpoint in `file`; raises InputError."""
-    from hyperpod_inference.api.documents import load
-    from hyperpod_inference.api.endpoint import InferenceEndpointConfig
-    from hyperpod_inference.api.parse import InvalidResource, Problem
+def _rendered(files: tuple[str, ...], custom_service_accounts: bool) -> list[Any]:
+    """The Rendered of each endpoint in the files; raises InputError."""
+    from hyperpod_inference.api.parse import InvalidResource
     from hyperpod_inference.api.settings import OperatorSettings
+    from hyperpod_inference.cli.inputs import endpoints
     from hyperpod_inference.render import render
 
     settings = OperatorSettings(enable_custom_service_accounts=custom_service_accounts)
     results = []
-    for document in load(file):
-        resource = document.parse()
-        if not isinstance(resource, InferenceEndpointConfig):
-            only = "InferenceEndpointConfig, the one kind that this version renders"
-            raise document.error(Problem("kind", repr(resource.kind), only))
+    for document, endpoint in endpoints(files):
         try:
-            results.append(render(resource, settings))
+            results.append(render(endpoint, settings))
         except InvalidResource as invalid:
             raise document.error(*invalid.problems) from None
     return results

@@ -114,7 +114,7 @@ class Applier:
             found = await self._client.get(resource, name, namespace)
         except NotFound:
             return
-        if not _belongs(found["metadata"], manifest["metadata"]):
+        if not belongs(found["metadata"], manifest["metadata"]):
             raise Conflict(
                 409,
                 "NotOurs",
@@ -148,7 +148,8 @@ def leaves_replicas_out(manifest: Mapping[str, Any]) -> bool:
     return manifest["kind"] == DEPLOYMENTS.kind and "replicas" not in manifest["spec"]
 
 
-def _belongs(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def belongs(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a live object was made for the same owner as a manifest; both by their metadata."""
     owners = [
         {reference["uid"] for reference in each.get("ownerReferences") or []} for each in (found, wanted)
     ]

@@ -25,6 +25,7 @@ from hyperpod_inference.kube.resources import DEPLOYMENTS, NODES, PODS, REPLICA_
 from hyperpod_inference.local import nodes
 from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.render import render
+from hyperpod_inference.render.plan.room import Room, rooms
 
 Body = dict[str, Any]
 EXAMPLE = Path(__file__).parents[3] / "charts/hyperpod_charts/examples/llm-fallback.yaml"
@@ -50,8 +51,8 @@ class Fleet:
         "ml.g5.8xlarge",
     )
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client, kubeconfig: Path) -> None:
+        self.client, self.kubeconfig = client, kubeconfig
         made = nodes.make([name for name in self.types for _ in range(2)])
         self.nodes = [
             replace(node, zone=zone)
@@ -122,6 +123,10 @@ class Fleet:
         """Replicas by instance type."""
         return Counter(self.type_of[name] for name in await self.place(manifests))
 
+    async def rooms(self) -> tuple[Room, ...]:
+        """The nodes as `plan` sees them."""
+        return rooms((await self.client.list(NODES)).items, (await self.client.list(PODS)).items)
+
     async def remove(self, deployment: Body) -> None:
         """Remove the workload at once: no kubelet is there to end its pods."""
         selector = _selector(deployment)
@@ -154,19 +159,19 @@ def _selector(deployment: Body) -> str:
 
 
 @pytest.fixture(scope="session")
-def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """etcd, API server, controller manager and scheduler; no node agent."""
-    cluster = LocalCluster(tmp_path_factory.mktemp("control-plane"), node_agent=False)
+def scheduler_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A control plane of these tests' own: pods of other tests on its nodes would change the scores."""
+    cluster = LocalCluster(tmp_path_factory.mktemp("scheduler-cluster"), node_agent=False)
     cluster.up(stay=False)
     yield cluster
     cluster.down()
 
 
 @pytest.fixture
-async def fleet(control_plane: LocalCluster) -> AsyncIterator[Fleet]:
+async def fleet(scheduler_cluster: LocalCluster) -> AsyncIterator[Fleet]:
     """The twenty nodes, ready and empty."""
-    async with Client(load(control_plane.kubeconfig)) as client:
-        made = Fleet(client)
+    async with Client(load(scheduler_cluster.kubeconfig)) as client:
+        made = Fleet(client, scheduler_cluster.kubeconfig)
         await made.register()
         yield made
 

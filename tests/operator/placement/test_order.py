@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from hyperpod_inference.render.plan.order import only_a_preference
+from hyperpod_inference.render.plan.seats import seats
+
 pytestmark = pytest.mark.cluster
 
 Body = dict[str, Any]
@@ -41,9 +44,12 @@ async def test_a_type_is_used_only_when_all_before_it_are_full(
     fleet: Any, workload: Workload, misplaced: Count, length: int
 ) -> None:
     types = fleet.types[:length]
-    placed = await fleet.by_type(workload(instanceTypes=types))
+    manifests = workload(instanceTypes=types)
+    placed = await fleet.by_type(manifests)
     assert placed.total() == 20
     assert misplaced(types, placed) == 0, placed
+    planned = seats(pod_of(manifests), 20, types, await fleet.rooms())
+    assert placed == {row.instance_type: row.takes for row in planned.rows if row.takes}
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -62,6 +68,11 @@ async def test_without_a_constraint_of_its_own_the_pod_is_spread_against_the_ord
     assert misplaced(fleet.types, await fleet.by_type(spread)) > 0
 
 
+async def test_no_doubt_is_cast_on_an_order_that_holds(fleet: Any, workload: Workload) -> None:
+    light = pod_of(workload(instanceTypes=fleet.types))
+    assert only_a_preference(fleet.types, light, 20, await fleet.rooms()) == ()
+
+
 async def test_small_nodes_first_is_an_order_too(fleet: Any, workload: Workload, misplaced: Count) -> None:
     types = fleet.types[::-1]
     placed = await fleet.by_type(workload(replicas=64, instanceTypes=types))
@@ -73,4 +84,7 @@ async def test_replicas_that_fill_a_nodes_processors_can_win_over_the_order_of_a
 ) -> None:
     """The limit of weights, which `plan` tells and the strict scheduler does not have."""
     heavy = workload(replicas=40, cpu="11", memory="80Gi", instanceTypes=fleet.types)
-    assert misplaced(fleet.types, await fleet.by_type(heavy)) > 0
+    wrong = misplaced(fleet.types, await fleet.by_type(heavy))
+    assert wrong > 0
+    (said,) = only_a_preference(fleet.types, pod_of(heavy), 40, await fleet.rooms())
+    assert f"{wrong} of 40 replicas" in said

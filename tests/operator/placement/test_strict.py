@@ -61,7 +61,7 @@ async def test_the_order_holds_with_the_closest_weights_and_with_replicas_that_f
     fleet: Any,
     workload: Callable[..., list[Body]],
     misplaced: Callable[..., int],
-    control_plane: LocalCluster,
+    scheduler_cluster: LocalCluster,
     token: str,
     tmp_path: Path,
 ) -> None:
@@ -70,7 +70,7 @@ async def test_the_order_holds_with_the_closest_weights_and_with_replicas_that_f
     affinity = naive[-1]["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
     for place, term in enumerate(affinity["preferredDuringSchedulingIgnoredDuringExecution"]):
         term["weight"] = 100 - place
-    with running(control_plane, token, tmp_path):
+    with running(scheduler_cluster, token, tmp_path):
         for manifests in (naive, workload(replicas=40, cpu="11", memory="80Gi", **strict)):
             placed = await fleet.by_type(manifests)
             assert misplaced(fleet.types, placed) == 0, placed
