@@ -96,6 +96,7 @@ CLUSTER: tuple[Permission, ...] = (
         only=(names.VALIDATING_WEBHOOK,),
     ),
     Permission("autoscaling", ("horizontalpodautoscalers",), FOLLOW, "leave the replicas to their scaler"),
+    Permission("keda.sh", ("scaledobjects",), OWN, "add and remove replicas, where KEDA is installed"),
 )
 
 OPERATOR_NAMESPACE: tuple[Permission, ...] = (

@@ -17,7 +17,7 @@ from unittest.mock import Mock
 import hyperpod_inference.controllers
 from hyperpod_charts.rbac import CLUSTER, OPERATOR_NAMESPACE, Permission
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.controllers.caches import CHILD_KINDS
+from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS
 from hyperpod_inference.controllers.kinds import CUSTOM, ENDPOINTS
 from hyperpod_inference.controllers.manager import Operator
 from hyperpod_inference.kube import apply, events, lease
@@ -88,7 +88,7 @@ def called(module: ModuleType) -> Iterator[Cell]:
             elif "subresource" in {keyword.arg for keyword in node.keywords}:
                 yield from (cell(kind, "patch", "/status") for kind in CUSTOM.values())
             else:
-                yield from (cell(kind, verb) for kind in CHILD_KINDS)
+                yield from (cell(kind, verb) for kind in (*CHILD_KINDS, *OPTIONAL_KINDS))
 
 
 def test_what_the_cluster_role_allows_is_what_the_operator_asks_for() -> None:

@@ -48,6 +48,9 @@ NOT_CREATED = "NotCreated"
 NOT_REQUESTED = "NotRequested"
 NOT_BUILT = "NotBuilt"  # asked for in the spec, but this version of the operator does not build it
 APPLY_FAILED = "ApplyFailed"
+DEPENDENCY_MISSING = "DependencyMissing"
+DEPENDENCIES_FOUND = "DependenciesFound"
+SCALER_NOT_READY = "ScalerNotReady"
 DEADLINE_EXCEEDED = "DeadlineExceeded"
 DELETING = "Deleting"
 # Causes found on pods, most telling first.

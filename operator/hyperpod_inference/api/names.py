@@ -96,6 +96,9 @@ ROUTER_SERVICE_ACCOUNT = "pod-reader"
 SERVICE_PORT = 80  # ours: the endpoint's Service; the port name is the invocation port's name
 ROUTING_SERVICE_PORT = 443
 
+# --- kinds of other operators ----------------------------------------------------------------------------
+CRD_SCALED_OBJECTS = "scaledobjects.keda.sh"
+
 # --- AWS -------------------------------------------------------------------------------------------------
 TAG_CREATED_BY = ("CreatedBy", "HyperPodInference")
 TLS_BUCKET_PREFIX = "hyperpod-tls"  # AWS's managed policy covers buckets named so

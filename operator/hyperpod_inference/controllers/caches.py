@@ -12,6 +12,7 @@ from hyperpod_inference.kube.resources import (
     DEPLOYMENTS,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
+    SCALED_OBJECTS,
     SERVICES,
     Body,
     Resource,
@@ -21,7 +22,9 @@ from hyperpod_inference.render.identity import LABEL_VALUE_LIMIT, bounded
 
 CHILD_SELECTOR = f"{names.LABEL_DEPLOYING_SERVICE}={names.DEPLOYING_SERVICE}"
 CHILD_KINDS = (DEPLOYMENTS, SERVICES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES)
-"""Everything that an endpoint may own; the order is the order of removal, workload first."""
+"""What an endpoint may own on every cluster; the order is the order of removal, workload first."""
+OPTIONAL_KINDS = {SCALED_OBJECTS: names.CRD_SCALED_OBJECTS}
+"""What it may own where others installed the kind; each with the name of its CustomResourceDefinition."""
 OWNER, POD, TARGET = "owner", "pod", "target"
 
 
@@ -75,7 +78,9 @@ class Caches:
     events: Store = field(default_factory=lambda: Store({POD: event_pods}))
     scalers: Store = field(default_factory=lambda: Store({TARGET: scaler_targets}))
     children: dict[Resource, Store] = field(
-        default_factory=lambda: {resource: Store({OWNER: owners}) for resource in CHILD_KINDS}
+        default_factory=lambda: {
+            resource: Store({OWNER: owners}) for resource in (*CHILD_KINDS, *OPTIONAL_KINDS)
+        }
     )
 
     def children_of(self, namespace: str, name: str) -> Iterator[Body]:

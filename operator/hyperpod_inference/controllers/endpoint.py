@@ -22,11 +22,20 @@ from hyperpod_inference.kube.apply import Applier, ApplyFailure, Identity, ident
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
 from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.events import EventRecorder
-from hyperpod_inference.kube.resources import DEPLOYMENTS, PERSISTENT_VOLUME_CLAIMS, SERVICES, Body, Resource
+from hyperpod_inference.kube.resources import (
+    DEPLOYMENTS,
+    PERSISTENT_VOLUME_CLAIMS,
+    SCALED_OBJECTS,
+    SERVICES,
+    Body,
+    Resource,
+)
 from hyperpod_inference.kube.store import Key, version_of
 from hyperpod_inference.render import Facts, Rendered, render
 from hyperpod_inference.status import ApplyError, Observed, due, events, judge, refused
 
+DEPENDENCY_RETRY = 20.0
+"""Seconds between two looks at an endpoint that waits for somebody else's kind to be installed."""
 RESYNC = 36_000.0
 """Seconds between two looks at an endpoint without any change; controller-runtime's ten hours."""
 
@@ -35,6 +44,7 @@ RESYNC = 36_000.0
 class EndpointReconciler:
     """Makes the cluster hold what one endpoint asks for, and says on the endpoint how that went.
 
+    absent_crds: names of the definitions that others have not installed, asked for at each run.
     blind: errors about kinds that the operator may not even see, asked for at each run.
     released: uids of endpoints whose finalizer was taken off; the cache may show them a little longer.
     """
@@ -47,6 +57,7 @@ class EndpointReconciler:
     recorder: EventRecorder
     now: Callable[[], datetime]
     blind: Callable[[], Iterable[ApplyError]] = tuple
+    absent_crds: Callable[[], frozenset[str]] = frozenset
     released: dict[Key, str] = field(default_factory=dict)
 
     async def __call__(self, key: Key) -> Result:
@@ -80,12 +91,20 @@ class EndpointReconciler:
             raise failure.error
         deadline = due(endpoint, status)
         wait = RESYNC if deadline is None else max((deadline - self.now()).total_seconds(), 0) + 1
-        return Result(requeue_after=min(wait, RESYNC))
+        complete = all(each.present for each in rendered.dependencies)
+        return Result(requeue_after=min(wait, RESYNC if complete else DEPENDENCY_RETRY))
 
     def _render(self, endpoint: InferenceEndpointConfig) -> tuple[Rendered, tuple[str, ...]]:
         metadata = endpoint.metadata
         deployment = f"{metadata.namespace}/{names.deployment_name(metadata.name)}"
-        facts = Facts(scaler_owns_replicas=bool(self.caches.scalers.by_index(TARGET, deployment)))
+        scaler = self.caches.children[SCALED_OBJECTS].get(
+            metadata.namespace, names.scaled_object_name(metadata.name)
+        )
+        facts = Facts(
+            # From the moment the ScaledObject exists: its autoscaler may come, and set a number, any moment.
+            scaler_owns_replicas=bool(scaler or self.caches.scalers.by_index(TARGET, deployment)),
+            absent_crds=self.absent_crds(),
+        )
         try:
             return render(endpoint, self.settings, facts), ()
         except InvalidResource as invalid:
@@ -119,6 +138,8 @@ class EndpointReconciler:
             pods=tuple(pods),
             services=tuple(_of_kind(seen, SERVICES)),
             claims=tuple(_of_kind(seen, PERSISTENT_VOLUME_CLAIMS)),
+            scaled_object=next(iter(_of_kind(seen, SCALED_OBJECTS)), None),
+            dependencies=rendered.dependencies,
             events=tuple(self.caches.events_of(pods)),
             instance_type_of_node=self.caches.instance_types(),
             not_built=rendered.not_built,

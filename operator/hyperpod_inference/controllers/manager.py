@@ -15,7 +15,9 @@ from typing import Any
 from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.controllers.caches import (
+    CHILD_KINDS,
     CHILD_SELECTOR,
+    OPTIONAL_KINDS,
     Caches,
     owner_keys,
     slim_event,
@@ -31,7 +33,7 @@ from hyperpod_inference.controllers.unbuilt import UnbuiltReconciler
 from hyperpod_inference.kube.apply import Applier
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import ClusterConfig
-from hyperpod_inference.kube.errors import Forbidden
+from hyperpod_inference.kube.errors import Forbidden, NotFound
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.lease import DEFAULT_TIMES, Elector, LeaseTimes
 from hyperpod_inference.kube.metrics import Metrics
@@ -66,12 +68,40 @@ class Operator:
         self.essential = [
             Reflector(client, ENDPOINTS, store=caches.endpoints, on_change=self.endpoints.on_change()),
             *(
-                Reflector(client, kind, store=store, on_change=followed, label_selector=CHILD_SELECTOR)
-                for kind, store in caches.children.items()
+                Reflector(
+                    client,
+                    kind,
+                    store=caches.children[kind],
+                    on_change=followed,
+                    label_selector=CHILD_SELECTOR,
+                )
+                for kind in CHILD_KINDS
             ),
             Reflector(client, PODS, store=caches.pods, on_change=followed, label_selector=CHILD_SELECTOR),
         ]
-        self.helpful = [*self._helpful(), *(self._unbuilt(resource) for resource in UNBUILT)]
+        self.optional = [
+            Reflector(
+                client,
+                kind,
+                store=caches.children[kind],
+                on_change=followed,
+                label_selector=CHILD_SELECTOR,
+            )
+            for kind in OPTIONAL_KINDS
+        ]
+        self.scalers = Reflector(
+            client,
+            HORIZONTAL_POD_AUTOSCALERS,
+            store=caches.scalers,
+            on_change=self.endpoints.on_change(caches.endpoints_of_scaler),
+            strip=slim_scaler,
+        )
+        self.helpful = [
+            *self.optional,
+            self.scalers,
+            *self._helpful(),
+            *(self._unbuilt(resource) for resource in UNBUILT),
+        ]
 
     def unsynced(self) -> list[str]:
         """The essential caches that have not been filled yet."""
@@ -98,6 +128,8 @@ class Operator:
     async def _wait_for_caches(self) -> None:
         """Wait for the essential caches, but not for ever: one forbidden kind must not stop the rest."""
         waiting = [asyncio.ensure_future(each.synced()) for each in self.essential]
+        # Whoever does not know of a scaler would set the replicas back to the spec's number.
+        waiting += [asyncio.ensure_future(each.tried()) for each in (*self.optional, self.scalers)]
         _, late = await asyncio.wait(waiting, timeout=SYNC_PATIENCE)
         for each in late:
             each.cancel()
@@ -114,6 +146,7 @@ class Operator:
             recorder=self._recorder,
             now=_now,
             blind=self._blind,
+            absent_crds=self._absent_crds,
         )
 
     def _blind(self) -> Iterable[ApplyError]:
@@ -123,6 +156,11 @@ class Operator:
                 message, status, reason = each.error.message, each.error.status, each.error.reason
                 kind = each.resource.kind
                 yield ApplyError(kind=kind, name="", message=message, status=status, reason=reason)
+
+    def _absent_crds(self) -> frozenset[str]:
+        """The definitions of other people's kinds that the API server does not know."""
+        absent = (each.resource for each in self.optional if isinstance(each.error, NotFound))
+        return frozenset(OPTIONAL_KINDS[resource] for resource in absent)
 
     def _helpful(self) -> list[Reflector]:
         """Caches that make verdicts better; without them the operator still works."""
@@ -136,13 +174,6 @@ class Operator:
                 on_change=endpoints.on_change(caches.endpoints_of_event),
                 field_selector=POD_WARNINGS,
                 strip=slim_event,
-            ),
-            Reflector(
-                client,
-                HORIZONTAL_POD_AUTOSCALERS,
-                store=caches.scalers,
-                on_change=endpoints.on_change(caches.endpoints_of_scaler),
-                strip=slim_scaler,
             ),
         ]
 

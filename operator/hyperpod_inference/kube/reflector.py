@@ -82,7 +82,7 @@ class Reflector:
             "field_selector": field_selector,
         }
         self._silence, self._clock, self._sleep, self._rng = silence, clock, sleep, rng
-        self._synced = asyncio.Event()
+        self._synced, self._tried = asyncio.Event(), asyncio.Event()
         self._version: str | None = None  # the position to watch from; None asks for a list
         self._listed_at = float("-inf")
         self._failures = 0
@@ -92,6 +92,10 @@ class Reflector:
         """Wait until the store has been filled once."""
         await self._synced.wait()
 
+    async def tried(self) -> None:
+        """Wait until the server has answered once, be it with a refusal."""
+        await self._tried.wait()
+
     def is_synced(self) -> bool:
         """Whether the store has been filled once."""
         return self._synced.is_set()
@@ -100,6 +104,7 @@ class Reflector:
         """Reflect until cancelled; nothing that the server or a callback does ends it."""
         while True:
             pause = await self._step()
+            self._tried.set()
             if pause > 0:
                 await self._sleep(pause)
 

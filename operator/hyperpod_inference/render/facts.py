@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hyperpod_inference.render.identity import Manifest
-from hyperpod_inference.status.parts import NotBuilt
+from hyperpod_inference.status.parts import Dependency, NotBuilt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,15 +13,21 @@ class Facts:
     scaler_owns_replicas: an HPA or ScaledObject targets the Deployment, so its replica count is not ours.
     assignable_service_accounts: names of the ServiceAccounts of the endpoint's namespace that carry the
     label sagemaker.amazonaws.com/user-assignable=true; None when nobody looked.
+    absent_crds: names of the CustomResourceDefinitions of others that the API server does not serve.
     """
 
     scaler_owns_replicas: bool = False
     assignable_service_accounts: frozenset[str] | None = None
+    absent_crds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """manifests: the objects to apply, in this order. not_built: what the spec asks for beyond them."""
+    """manifests: the objects to apply, in this order. not_built: what the spec asks for beyond them.
+
+    dependencies: kinds of others that the spec needs; objects of the absent ones are not among `manifests`.
+    """
 
     manifests: tuple[Manifest, ...]
     not_built: tuple[NotBuilt, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()

@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
-from hyperpod_inference.render.scaling import asks_for_scaling
+from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.render.scaling import without_dimensions, without_region
 from hyperpod_inference.status.parts import NotBuilt, Part
 
 Finder = Callable[[InferenceEndpointConfig], Iterator[NotBuilt]]
 
 
-def not_built(endpoint: InferenceEndpointConfig) -> tuple[NotBuilt, ...]:
+def not_built(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> tuple[NotBuilt, ...]:
     """Every part of the spec without an object behind it, in the order of their conditions."""
-    return tuple(part for find in _FINDERS for part in find(endpoint))
+    found = (part for find in _FINDERS for part in find(endpoint))
+    return (*found, *_autoscaling(endpoint, settings))
 
 
 def _load_balancer(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
@@ -42,14 +44,21 @@ def _tls(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
         )
 
 
-def _autoscaling(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    if asks_for_scaling(endpoint.spec.auto_scaling_spec):
+def _autoscaling(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> Iterator[NotBuilt]:
+    """Triggers that KEDA would refuse, and the whole ScaledObject with them."""
+    if without_region(endpoint, settings):
         yield _part(
             Part.AUTOSCALING,
             "spec.autoScalingSpec",
-            "No ScaledObject is created by this version of the operator: the endpoint keeps the number in "
-            "spec.replicas. To scale it, create a ScaledObject or HorizontalPodAutoscaler for "
-            f"Deployment {names.deployment_name(endpoint.metadata.name)}.",
+            "The CloudWatch triggers are left out: the operator does not know in which region to ask. "
+            "Set AWS_REGION for the operator.",
+        )
+    elif metrics := without_dimensions(endpoint):
+        yield _part(
+            Part.AUTOSCALING,
+            "spec.autoScalingSpec",
+            f"The CloudWatch triggers on {', '.join(metrics)} are left out: KEDA takes none without "
+            "dimensions. Name at least one dimension of each metric.",
         )
 
 
@@ -166,7 +175,6 @@ def _part(part: Part, field: str, message: str) -> NotBuilt:
 _FINDERS: tuple[Finder, ...] = (
     _load_balancer,
     _tls,
-    _autoscaling,
     _registration,
     _dns,
     _router,

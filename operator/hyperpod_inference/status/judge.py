@@ -15,6 +15,7 @@ from hyperpod_inference.api import conditions, names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.meta import ObjectMeta
 from hyperpod_inference.status import deadline
+from hyperpod_inference.status.autoscaling import autoscaling, dependencies
 from hyperpod_inference.status.body import Facts, body
 from hyperpod_inference.status.model_source import model_source
 from hyperpod_inference.status.observed import Observed
@@ -61,6 +62,7 @@ def _verdicts(endpoint: InferenceEndpointConfig, observed: Observed, now: dateti
         conditions.WORKLOAD_READY: workload(observed, endpoint.spec.instance_types or ()),
         deadline.PROGRESSING: _progressing(endpoint, observed, now),
     }
+    verdicts |= dependencies(observed) | autoscaling(observed)
     built = {each.part.value: no(conditions.NOT_BUILT, each.message) for each in observed.not_built}
     return verdicts | built
 
@@ -92,7 +94,9 @@ def _ready(endpoint: InferenceEndpointConfig, observed: Observed, verdicts: Verd
     """Ready: as many replicas as asked for answer. Parts not built are named, but do not count."""
     work = verdicts[conditions.WORKLOAD_READY]
     if work.reason == conditions.SCALED_TO_ZERO:
-        return no(work.reason, "No replica runs, so nothing answers. Set spec.replicas to 1 or more.")
+        wake = "KEDA starts one when a trigger passes its activationTargetValue."
+        wake = wake if observed.scaled_object else "Set spec.replicas to 1 or more."
+        return no(work.reason, f"No replica runs, so nothing answers. {wake}")
     if work.status != "True":
         prefix = f"{verdicts[deadline.PROGRESSING].message} " if state == FAILED else ""
         return no(work.reason, prefix + work.message)

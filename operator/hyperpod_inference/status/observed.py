@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from hyperpod_inference.status.parts import NotBuilt
+from hyperpod_inference.status.parts import Dependency, NotBuilt
 
 Body = Mapping[str, Any]
 
@@ -43,6 +43,8 @@ class Observed:
     pods: tuple[Body, ...] = ()
     services: tuple[Body, ...] = ()
     claims: tuple[Body, ...] = ()
+    scaled_object: Body | None = None
+    dependencies: tuple[Dependency, ...] = ()
     events: tuple[Body, ...] = ()
     instance_type_of_node: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     not_built: tuple[NotBuilt, ...] = ()

@@ -31,6 +31,20 @@ class Part(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dependency:
+    """A kind of somebody else's that the endpoint needs.
+
+    crd: its CustomResourceDefinition, e.g. "scaledobjects.keda.sh". part: what needs it. present: whether the
+    API server serves it. advice: a sentence on how to get it.
+    """
+
+    crd: str
+    part: Part
+    present: bool
+    advice: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NotBuilt:
     """A part that the spec asks for and this version does not build.
 

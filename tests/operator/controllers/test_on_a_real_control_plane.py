@@ -5,6 +5,7 @@ control plane is started.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -22,10 +23,12 @@ from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.errors import ApiError, NotFound
 from hyperpod_inference.kube.resources import (
     CONFIG_MAPS,
+    CRDS,
     DEPLOYMENTS,
     LEASES,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
+    SCALED_OBJECTS,
     SERVICES,
 )
 
@@ -229,3 +232,75 @@ async def test_replicas_that_are_left_to_a_scaler_keep_their_number(client: Clie
     without = {key: value for key, value in manifest["spec"].items() if key != "replicas"}
     left = await applier.apply(manifest | {"spec": without}, live)
     assert left["spec"]["replicas"] == 3
+
+
+KEDA: Body = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": names.CRD_SCALED_OBJECTS},
+    "spec": {
+        "group": SCALED_OBJECTS.group,
+        "names": {"kind": SCALED_OBJECTS.kind, "plural": SCALED_OBJECTS.plural},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": SCALED_OBJECTS.version,
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+                },
+            }
+        ],
+    },
+}
+
+
+@pytest.fixture
+async def without_keda(client: Client) -> AsyncIterator[None]:
+    """A cluster on which nobody installed KEDA; what the test installs is removed."""
+    with contextlib.suppress(NotFound):
+        await client.delete(CRDS, names.CRD_SCALED_OBJECTS)
+    yield
+    with contextlib.suppress(NotFound):
+        await client.delete(CRDS, names.CRD_SCALED_OBJECTS)
+
+
+async def test_keda_that_comes_later_is_noticed_and_its_replicas_are_left_alone(
+    client: Client, operator: Any, endpoint: Body, without_keda: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    await operator()
+    await client.apply(endpoint, "test")
+
+    async def told(status: str) -> Body | None:
+        found = conditions.find((await _status(client)).get("conditions", ()), conditions.DEPENDENCIES_READY)
+        return dict(found) if found is not None and found["status"] == status else None
+
+    missing = await eventually(lambda: told("False"))
+    assert names.CRD_SCALED_OBJECTS in missing["message"]
+    assert (await client.get(DEPLOYMENTS, NAME, NAMESPACE))["spec"]["replicas"] == 3
+
+    await client.apply(KEDA, "test")
+    await eventually(lambda: told("True"))
+    scaler = names.scaled_object_name(NAME)
+    await eventually(lambda: client.get(SCALED_OBJECTS, scaler, NAMESPACE))
+
+    async def left_to_the_scaler() -> bool:
+        fields = (await client.get(DEPLOYMENTS, NAME, NAMESPACE))["metadata"]["managedFields"]
+        owners = {each["manager"] for each in fields if "f:replicas" in each["fieldsV1"].get("f:spec", {})}
+        return names.FIELD_MANAGER not in owners
+
+    await eventually(left_to_the_scaler)
+    assert (await client.get(DEPLOYMENTS, NAME, NAMESPACE))["spec"]["replicas"] == 3
+    await client.patch(DEPLOYMENTS, NAME, NAMESPACE, {"spec": {"replicas": 0}}, MERGE_PATCH)
+    await client.patch(ENDPOINTS, NAME, NAMESPACE, {"spec": {"replicas": 2}}, MERGE_PATCH)
+    await eventually(lambda: _judged(client, 2))
+    assert (await client.get(DEPLOYMENTS, NAME, NAMESPACE))["spec"]["replicas"] == 0
+
+    await client.patch(ENDPOINTS, NAME, NAMESPACE, {"spec": {"autoScalingSpec": None}}, MERGE_PATCH)
+
+    async def replicas() -> bool:
+        return bool((await client.get(DEPLOYMENTS, NAME, NAMESPACE))["spec"]["replicas"] == 2)
+
+    await eventually(replicas)
