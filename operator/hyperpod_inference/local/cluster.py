@@ -10,6 +10,7 @@ import fcntl
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from hyperpod_inference.local.status import Status, of_run
 
 # What of the caller's environment reaches the cluster. Above all no credentials and no proxies: a pod here
 # is as far from the caller's shell as one on a real cluster.
+_LOCK_PATIENCE = 3.0
+"""Seconds for the kernel to end what is left of a killed cluster."""
 _INHERITED = (
     "PATH",
     "HOME",
@@ -148,10 +151,16 @@ class LocalCluster:
             os.close(lock)
 
     def _take(self, lock: int) -> None:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunningError(*already(self.status())) from None
+        """Take the lock; a cluster that just ended holds it until its last process is gone."""
+        deadline = time.monotonic() + _LOCK_PATIENCE
+        while True:
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                status = self.status()
+                if status.running or time.monotonic() > deadline:
+                    raise AlreadyRunningError(*already(status)) from None
+            time.sleep(0.05)
 
     def _make_directory(self) -> None:
         try:
