@@ -4,6 +4,7 @@ What the readings mean is decided in `render.plan`; `dry_run` asks the API serve
 object.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -14,12 +15,21 @@ from hyperpod_inference.api.errors import InputError
 from hyperpod_inference.api.parse import InvalidResource, parse
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.cli.dry_run import admitted, child, without_notes
-from hyperpod_inference.controllers.caches import CHILD_KINDS, owner_selector, scaler_targets
+from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS, owner_selector, scaler_targets
 from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.kube.apply import identity_of
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import BadRequest, Forbidden, Invalid, NotFound
-from hyperpod_inference.kube.resources import DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, NODES, PODS, Body
+from hyperpod_inference.kube.resources import (
+    CRDS,
+    DEPLOYMENTS,
+    HORIZONTAL_POD_AUTOSCALERS,
+    NODES,
+    PODS,
+    SCALED_OBJECTS,
+    Body,
+    Resource,
+)
 from hyperpod_inference.render import Facts, Rendered, render
 from hyperpod_inference.render.placement import distinct
 from hyperpod_inference.render.plan.objects import ObjectPlan, compared, deleted
@@ -115,23 +125,33 @@ class Planner:
         wanted = {identity_of(manifest) for manifest in rendered.manifests}
         selector = owner_selector(endpoint.metadata.namespace, endpoint.metadata.name)
         found: list[Body] = []
-        for resource in CHILD_KINDS:
-            found += (await self._client.list(resource, label_selector=selector)).items
+        for resource in (*CHILD_KINDS, *OPTIONAL_KINDS):
+            with contextlib.suppress(NotFound):  # nobody installed this kind
+                found += (await self._client.list(resource, label_selector=selector)).items
         leaving = [obj for obj in found if obj["metadata"].get("deletionTimestamp")]
         return [obj for obj in found if obj not in leaving and identity_of(obj) not in wanted]
 
     async def _live(self, wanted: Body) -> Body | None:
-        metadata = wanted["metadata"]
-        try:
-            return await self._client.get(ENDPOINTS, metadata["name"], metadata["namespace"])
-        except NotFound:
-            return None
+        return await self._found(ENDPOINTS, wanted["metadata"]["name"], wanted["metadata"]["namespace"])
 
     async def _facts(self, endpoint: InferenceEndpointConfig) -> Facts:
-        namespace = endpoint.metadata.namespace
+        namespace, name = endpoint.metadata.namespace, endpoint.metadata.name
         scalers = (await self._client.list(HORIZONTAL_POD_AUTOSCALERS, namespace)).items
-        deployment = f"{namespace}/{names.deployment_name(endpoint.metadata.name)}"
-        return Facts(scaler_owns_replicas=any(deployment in scaler_targets(scaler) for scaler in scalers))
+        targets = {target for scaler in scalers for target in scaler_targets(scaler)}
+        scaled = await self._found(SCALED_OBJECTS, names.scaled_object_name(name), namespace)
+        owned = scaled is not None or f"{namespace}/{names.deployment_name(name)}" in targets
+        return Facts(scaler_owns_replicas=owned, absent_crds=await self._absent_crds())
+
+    async def _absent_crds(self) -> frozenset[str]:
+        """The definitions that others have not installed here."""
+        wanted = OPTIONAL_KINDS.values()
+        return frozenset([crd for crd in wanted if await self._found(CRDS, crd) is None])
+
+    async def _found(self, resource: Resource, name: str, namespace: str | None = None) -> Body | None:
+        try:
+            return await self._client.get(resource, name, namespace)
+        except NotFound:
+            return None
 
 
 def _placed(body: Mapping[str, Any], namespace: str) -> Body:
