@@ -26,6 +26,7 @@ AnyResource = (
     InferenceEndpointConfig | JumpStartModel | SageMakerEndpointRegistration | InferenceGatewayConfig
 )
 Location = tuple[str | int, ...]
+_EXACT_FLOATS = 2**53
 
 
 def parse(body: Mapping[str, Any], *, tolerant: bool = False) -> AnyResource:
@@ -97,11 +98,13 @@ def _validated(kind: Kind, body: Mapping[str, Any], tolerant: bool) -> Any:
 
 
 def without_nulls(value: Any) -> Any:
-    """`value` without null members, which the API server prunes before it applies defaults."""
+    """`value` as the API server reads it: null members are absent, and 1.0 is the whole number 1."""
     if isinstance(value, Mapping):
         return {key: without_nulls(each) for key, each in value.items() if each is not None}
     if isinstance(value, list | tuple):
         return [without_nulls(each) for each in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_FLOATS:
+        return int(value)
     return value
 
 

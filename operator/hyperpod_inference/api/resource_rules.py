@@ -5,7 +5,7 @@ expression: the one `instanceType`, and the largest count of all. Types that are
 refused: new ones appear faster than releases.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hyperpod_inference.api.jumpstart import JumpStartServer
     from hyperpod_inference.api.kubernetes.common import ResourceRequirements
 
+Containers = tuple["ResourceRequirements", ...]
 DEVICES = (RESOURCE_GPU, RESOURCE_NEURON)
 MIG_PREFIX = "nvidia.com/mig-"
 _WHOLE = "matches('^[0-9]{1,9}$')"
@@ -42,12 +43,16 @@ def known_types(spec: "EndpointSpec") -> tuple[InstanceType, ...] | None:
     return tuple(INSTANCE_TYPES[name] for name in names)
 
 
-def containers(spec: "EndpointSpec") -> Iterator["ResourceRequirements"]:
-    """Requests and limits of every container that runs a model server."""
-    yield spec.worker.resources
-    if spec.pd_spec is not None:
-        roles = (spec.pd_spec.prefill_spec, spec.pd_spec.decoding_spec)
-        yield from (role.resources for role in roles if role.resources is not None)
+def _worker(spec: "EndpointSpec") -> Containers:
+    return (spec.worker.resources,)
+
+
+def _roles(spec: "EndpointSpec") -> Containers:
+    """Those of prefill and decode, where they differ from the worker's."""
+    if spec.pd_spec is None:
+        return ()
+    roles = (spec.pd_spec.prefill_spec, spec.pd_spec.decoding_spec)
+    return tuple(role.resources for role in roles if role.resources is not None)
 
 
 def asked(resources: "ResourceRequirements", resource: str) -> int:
@@ -142,16 +147,16 @@ ROLE_RULES = tuple(replace(each, cel=None) for each in CONTAINER_RULES)
 # --- an endpoint: self is its spec --------------------------------------------------------------------------
 
 
-def _fits_any_type(spec: "EndpointSpec") -> bool:
+def _fits_any_type(spec: "EndpointSpec", those: Containers) -> bool:
     return bool(chosen_types(spec)) or all(
-        asked(each, device) <= most(device) for each in containers(spec) for device in DEVICES
+        asked(each, device) <= most(device) for each in those for device in DEVICES
     )
 
 
-def _fits_chosen(spec: "EndpointSpec") -> bool:
+def _fits_chosen(spec: "EndpointSpec", those: Containers) -> bool:
     types = known_types(spec)
     return types is None or all(
-        asked(each, device) <= most(device, types) for each in containers(spec) for device in DEVICES
+        asked(each, device) <= most(device, types) for each in those for device in DEVICES
     )
 
 
@@ -192,12 +197,12 @@ def _gpus(side: str) -> str:
     return f"has({side}) && '{RESOURCE_GPU}' in {side} && {count}.{_WHOLE} ? int({count}) : 0"
 
 
-def _no_partition_without_mig(spec: "EndpointSpec") -> bool:
+def _no_partition_without_mig(spec: "EndpointSpec", those: Containers) -> bool:
     types = known_types(spec)
-    return types is None or not any(map(partitions, containers(spec))) or any(each.mig for each in types)
+    return types is None or not any(map(partitions, those)) or any(each.mig for each in types)
 
 
-def _partitions_exist(spec: "EndpointSpec") -> bool:
+def _partitions_exist(spec: "EndpointSpec", those: Containers) -> bool:
     types = known_types(spec)
     if types is None or not any(each.mig for each in types):
         return True  # nothing known, or told by the rule before
@@ -205,9 +210,15 @@ def _partitions_exist(spec: "EndpointSpec") -> bool:
         return True
     return all(
         any(profile in each.mig_profiles for each in types)
-        for resources in containers(spec)
+        for resources in those
         for profile in partitions(resources)
     )
+
+
+def _roles_fit(spec: "EndpointSpec") -> bool:
+    roles = _roles(spec)
+    checks = (_fits_any_type, _fits_chosen, _no_partition_without_mig, _partitions_exist)
+    return all(check(spec, roles) for check in checks)
 
 
 _WITHOUT_MIG = sorted({each.family for each in INSTANCE_TYPES.values() if not each.mig})
@@ -238,21 +249,23 @@ ACCELERATOR_RULES = (
         ),
         field="worker.resources",
         since="v1",
-        holds=_fits_any_type,
+        holds=lambda spec: _fits_any_type(spec, _worker(spec)),
     ),
     Rule(
         cel=_type_has_gpus(),
         message="instanceType has fewer GPUs than worker.resources asks for: ask for fewer or change it",
         field="worker.resources",
         since="v1",
-        holds=lambda spec: spec.instance_type is None or bool(spec.instance_types) or _fits_chosen(spec),
+        holds=lambda spec: (
+            spec.instance_type is None or bool(spec.instance_types) or _fits_chosen(spec, _worker(spec))
+        ),
         detail=_most_of_chosen,
     ),
     Rule(
         cel=None,
         message=("none of instanceTypes has so many accelerators: ask for fewer, or choose larger types"),
         field="worker.resources",
-        holds=lambda spec: not spec.instance_types or _fits_chosen(spec),
+        holds=lambda spec: not spec.instance_types or _fits_chosen(spec, _worker(spec)),
         detail=_most_of_chosen,
     ),
     Rule(
@@ -264,16 +277,24 @@ ACCELERATOR_RULES = (
         message="the chosen instance type " + _NO_MIG_MESSAGE,
         field="worker.resources",
         since="v1",
-        holds=lambda spec: bool(spec.instance_types) or _no_partition_without_mig(spec),
+        holds=lambda spec: bool(spec.instance_types) or _no_partition_without_mig(spec, _worker(spec)),
     ),
     Rule(
         cel=None,
         message="none of the chosen instance types has this GPU partition (MIG): choose one of its own",
         field="worker.resources",
         holds=lambda spec: (
-            (not spec.instance_types or _no_partition_without_mig(spec)) and _partitions_exist(spec)
+            (not spec.instance_types or _no_partition_without_mig(spec, _worker(spec)))
+            and _partitions_exist(spec, _worker(spec))
         ),
         detail=lambda spec: _profiles(known_types(spec) or ()),
+    ),
+    Rule(
+        cel=None,
+        message="no instance type that may be used has what a role of pdSpec asks for: ask for less",
+        field="pdSpec",
+        holds=_roles_fit,
+        detail=_most_of_chosen,
     ),
 )
 
