@@ -2,9 +2,9 @@
 
     python bench/router/compare.py --peers /tmp/peers/bin --rounds 3
 
-`--peers` is the bin folder of a venv with sglang-router, vllm-router and smg. Every router stands before
-the same four model servers. CPU is that of the router's process tree, from /proc; load and model servers share
-the machine, so throughput and latency say little on a small one, and CPU per request is the figure to read.
+`--peers` is the bin folder of a venv with sglang-router, vllm-router and smg. Each router stands before the
+same four model servers. CPU is that of the router's process tree, from /proc. Load and model servers share
+the machine, so throughput and latency say little on a small one: CPU per request is the figure to read.
 """
 
 import argparse

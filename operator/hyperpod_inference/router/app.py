@@ -93,10 +93,10 @@ class Router:
         stopped = asyncio.ensure_future(stop.wait())
         discovering = self._discovering
         while not stopped.done():
-            watched = [stopped] if discovering.done() else [stopped, discovering]
-            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
             if discovering.done():
                 discovering.result()
+            watched = {stopped} if discovering.done() else {stopped, discovering}
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
 
     async def drain(self) -> None:
         """Say "not ready", give load balancers time to see it, close the door, let requests in work end."""

@@ -48,6 +48,10 @@ _LOG_SHARE = click.option(
     "--access-log-share", type=click.FloatRange(0, 1), default=0.0, show_default=True,
     help="Share of the good requests to log; failed ones always are.",
 )  # fmt: skip
+_DRAIN_DELAY = click.option(
+    "--drain-delay", type=click.FloatRange(0), default=5.0, show_default=True,
+    help="Seconds between SIGTERM and closing the door.",
+)  # fmt: skip
 _CERT = click.option(
     "--tls-certificate", type=click.Path(path_type=Path, exists=True), help="PEM chain; turns TLS on."
 )
@@ -82,12 +86,14 @@ def main() -> None:
 )
 @click.option("--max-body-bytes", type=int, default=32 * 1024 * 1024, show_default=True)
 @_LOG_SHARE
+@_DRAIN_DELAY
 @_CERT
 @_KEY
 def serve(
     host: str, port: int, admin_port: int, strategy: str, session_key: str, replicas: tuple[Address, ...],
     replicas_file: Path | None, service: str | None, kubeconfig: Path | None, request_seconds: float,
-    max_body_bytes: int, access_log_share: float, tls_certificate: Path | None, tls_key: Path | None,
+    max_body_bytes: int, access_log_share: float, drain_delay: float,
+    tls_certificate: Path | None, tls_key: Path | None,
 ) -> None:  # fmt: skip
     """Route requests to the replicas of an endpoint until SIGTERM, then drain."""
     settings = RouterSettings(
@@ -95,6 +101,7 @@ def serve(
         session_key=session_key,
         request_seconds=request_seconds,
         max_body_bytes=max_body_bytes,
+        drain_delay=drain_delay,
     )
     discovery = _discovery(replicas, replicas_file, service, kubeconfig)
     listen = Listen(host, port, admin_port, _tls(tls_certificate, tls_key))
@@ -119,17 +126,22 @@ def serve(
     "--request-seconds", type=float, default=3600.0, show_default=True, help="Deadline of a request; 0: none."
 )
 @_LOG_SHARE
+@_DRAIN_DELAY
 @_CERT
 @_KEY
 def sidecar(
     host: str, port: int, metrics_port: int, upstream: Address, max_concurrent_requests: int,
     max_queue_size: int, overflow_status_code: int, request_seconds: float, access_log_share: float,
-    tls_certificate: Path | None, tls_key: Path | None,
+    drain_delay: float, tls_certificate: Path | None, tls_key: Path | None,
 ) -> None:  # fmt: skip
     """Stand before one model container: limits, model_* metrics (labels from MODEL_LABEL_* variables)."""
     admission = Admission(max_concurrent_requests, max_queue_size, overflow_status_code)
     settings = RouterSettings(
-        strategy="roundrobin", request_seconds=request_seconds, retries=0, admission=admission
+        strategy="roundrobin",
+        request_seconds=request_seconds,
+        retries=0,
+        admission=admission,
+        drain_delay=drain_delay,
     )
     listen = Listen(host, port, metrics_port, _tls(tls_certificate, tls_key))
     labels = labels_from(os.environ)
