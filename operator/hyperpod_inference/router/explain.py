@@ -48,7 +48,7 @@ def _scores(
     prefix = strategy.fallback if isinstance(strategy, KvAware) else strategy
     if not isinstance(prefix, PrefixAware):
         return {}
-    blocks = chain(body, settings.prefix.block_bytes, 0)
+    blocks = chain(body, settings.prefix.block_bytes, prefix.salt)
     weight = settings.prefix.pending_weight
     texts = {}
     for replica in replicas:

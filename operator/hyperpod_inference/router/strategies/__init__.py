@@ -3,6 +3,7 @@
 One module each behind `choice.Strategy`; `by_name` builds the one that the settings ask for.
 """
 
+import secrets
 from collections.abc import Callable
 
 from hyperpod_inference.router.settings import RouterSettings
@@ -15,8 +16,8 @@ from hyperpod_inference.router.strategies.session import Session
 __all__ = ["Choice", "KvAware", "PrefixAware", "RoundRobin", "Session", "Strategy", "by_name"]
 
 _MAKERS: dict[str, Callable[[RouterSettings], Strategy]] = {
-    "prefixaware": lambda settings: PrefixAware(settings.prefix),
-    "kvaware": lambda settings: KvAware(PrefixAware(settings.prefix)),
+    "prefixaware": lambda settings: PrefixAware(settings.prefix, salt=secrets.randbits(64)),
+    "kvaware": lambda settings: KvAware(PrefixAware(settings.prefix, salt=secrets.randbits(64))),
     "session": lambda settings: Session(settings.session_key),
     "roundrobin": lambda settings: RoundRobin(),
 }

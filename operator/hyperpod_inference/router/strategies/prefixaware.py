@@ -24,7 +24,7 @@ class PrefixAware:
     """Learns from its own decisions where prefixes are; `salt` keys the hashes of this process."""
 
     def __init__(self, prefix: settings.Prefix, salt: int = 0) -> None:
-        self._prefix, self._salt = prefix, salt
+        self._prefix, self.salt = prefix, salt
         self.index = PrefixIndex(prefix.blocks_per_replica, prefix.blocks_in_all)
         self._ring = Ring(())
         self._all = 0
@@ -32,7 +32,7 @@ class PrefixAware:
     def choose(self, request: Request, replicas: Sequence[Replica]) -> Choice:
         """Score the candidates, and remember that the chosen one will hold the prompt."""
         body, index, weight = request.body, self.index, self._prefix.pending_weight
-        blocks = chain(body, self._prefix.block_bytes, self._salt)
+        blocks = chain(body, self._prefix.block_bytes, self.salt)
         key = short_key(body, self._prefix.block_bytes)
         held, bits = index.deepest(blocks)
         best: tuple[float, int, int] | None = None
