@@ -25,8 +25,8 @@ ROUTED = {"intelligentRoutingSpec": {"enabled": True}}
 
 
 @pytest.fixture
-async def client(local_cluster: LocalCluster) -> AsyncIterator[Client]:
-    async with Client(load(local_cluster.kubeconfig)) as connected:
+async def client(control_plane: LocalCluster) -> AsyncIterator[Client]:
+    async with Client(load(control_plane.kubeconfig)) as connected:
         await install(connected, crds())
         yield connected
 
