@@ -1,0 +1,80 @@
+"""The operator under test as a process of its own: started by fork in milliseconds, killed for real."""
+
+import itertools
+import multiprocessing
+import os
+import runpy
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ENTRY = Path(__file__).with_name("entry.py")
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["pytest", "runpy", "hyperpod_inference.controllers.manager"])
+_numbers = itertools.count(1)
+
+
+@dataclass
+class OperatorProcess:
+    """One operator that reaches the API server through `server`. `bug` names one of `entry.BUGS`."""
+
+    server: str
+    directory: Path
+    namespace: str
+    elect: bool = False
+    bug: str = ""
+    silence: float = 3.0
+    relist_pause: float = 1.0
+    page_limit: int = 500
+    version: str = ""
+    number: int = field(default_factory=lambda: next(_numbers))
+
+    @property
+    def log(self) -> Path:
+        """Its log file."""
+        return self.directory / f"operator-{self.number}.log"
+
+    def start(self) -> "OperatorProcess":
+        """Start it; returns at once."""
+        address = f"127.{os.getpid() % 200 + 20}.{self.number // 250}.{self.number % 250 + 1}"
+        options = {
+            "server": self.server,
+            "log": str(self.log),
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+            "elect": self.elect,
+            "bug": self.bug,
+            "silence": self.silence,
+            "relist_pause": self.relist_pause,
+            "address": address,
+            "page_limit": self.page_limit,
+            "version": self.version,
+            "environ": {"OPERATOR_NAMESPACE": self.namespace, "ENABLE_WEBHOOKS": "false"},
+        }
+        self._process = _context.Process(
+            target=runpy.run_path,
+            args=(str(ENTRY),),
+            kwargs={"init_globals": {"OPTIONS": options}, "run_name": "operator_under_test"},
+            daemon=True,
+        )
+        self._process.start()
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for the end."""
+        self._process.kill()
+        self._process.join(5)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, if it still runs."""
+        if self._process.is_alive() and self._process.pid:
+            os.kill(self._process.pid, number)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.is_alive()
+
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs; negative after a signal."""
+        return self._process.exitcode

@@ -1,0 +1,306 @@
+"""One run of one action under one fault, and the oracle that judges it.
+
+A trial brings an endpoint into its starting state, sets the fault, acts as the user would, and waits until
+the cluster is as after the fault-free run of the same action. Then the oracle: O1 children, O2 foreign fields
+(part of the same snapshot), O3 status, O4 nothing deleted that both ends hold, O5 quiet, O6 request budget.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from faultrig.calls import Call
+from faultrig.process import OperatorProcess
+from faultrig.proxy import FaultProxy, Rule
+from faultrig.snapshot import FOREIGN, NAMESPACE, children, differences, endpoint, identities, snapshot
+
+from hyperpod_inference.controllers.caches import owner_selector
+from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.kube.client import MERGE_PATCH, Client
+from hyperpod_inference.kube.errors import ApiError, NotFound
+from hyperpod_inference.kube.resources import DEPLOYMENTS, PERSISTENT_VOLUMES, SERVICES, Body
+
+EXAMPLE = Path(__file__).parents[3] / "charts/hyperpod_charts/examples/llm-fallback.yaml"
+HUGGING_FACE = {
+    "modelSourceType": "huggingface",
+    "s3Storage": None,
+    "modelLocation": None,
+    "huggingFaceModel": {"modelId": "org/model"},
+}
+CONVERGE = 40.0
+"""Seconds within which a cluster must be as wanted; production's back-off is part of it."""
+QUIET = 1.0
+"""Seconds without a write that count as quiet."""
+BUDGET = 3.0
+"""Writes under a fault may be so many times those of the fault-free run, plus ten."""
+
+
+class Failed(AssertionError):  # noqa: N818 - a verdict
+    """The oracle's verdict."""
+
+
+@dataclass
+class Outcome:
+    """What a trial cost."""
+
+    writes: int
+    requests: int
+    seconds: float
+
+
+@dataclass
+class Baseline:
+    """The end of a fault-free run and its writes, in order."""
+
+    end: dict[str, Any]
+    writes: list[Call]
+
+
+ACTIONS = ("create", "scale", "change", "rename", "delete")
+_names = itertools.count(1)
+
+
+@dataclass
+class World:
+    """A control plane, a client for the user's part, and the operators under test."""
+
+    client: Client
+    directory: Path
+    baselines: dict[str, Baseline]
+    bug: str = ""
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    async def act(self, action: str, name: str) -> None:
+        """What the user does."""
+        if action == "create":
+            await self.client.apply(_example(name), "user")
+            return
+        if action == "delete":
+            await self.client.delete(ENDPOINTS, name, NAMESPACE)
+            return
+        specs: dict[str, Any] = {
+            "scale": {"replicas": 3},
+            "change": {"worker": {"image": "vllm/vllm-openai:v0.11.0"}},
+            "rename": {"modelSourceConfig": HUGGING_FACE},
+        }
+        await self.client.patch(ENDPOINTS, name, NAMESPACE, {"spec": specs[action]}, MERGE_PATCH)
+
+    async def baseline(self, action: str) -> Baseline:
+        """The fault-free run of an action, once per session."""
+        if action not in self.baselines:
+            async with self.trial(action) as trial:
+                await self.act(action, trial.name)
+                end = await trial.settled()
+                await trial.quiet()
+                self.baselines[action] = Baseline(end, trial.writes())
+        return self.baselines[action]
+
+    def trial(self, action: str, **operator: Any) -> "Trial":
+        """A new trial: `async with world.trial("scale") as trial`."""
+        return Trial(self, action, f"f{next(_names):04d}x", operator)
+
+    async def run(self, action: str, *rules: Rule, **operator: Any) -> Outcome:
+        """A whole trial whose fault consists of rules alone."""
+        baseline = await self.baseline(action)
+        async with self.trial(action, **operator) as trial:
+            trial.proxy.rules += rules
+            await self.act(action, trial.name)
+            return await trial.judged(baseline)
+
+
+@dataclass
+class Trial:
+    """One endpoint, one proxy, one operator; everything is cleaned up at its end."""
+
+    world: World
+    action: str
+    name: str
+    options: dict[str, Any]
+
+    async def __aenter__(self) -> "Trial":
+        self.client = self.world.client
+        self.proxy = await FaultProxy(self.client.config).__aenter__()
+        self.operators: list[OperatorProcess] = []
+        self.operator = self.start()
+        await self.watching()
+        if self.action != "create":
+            await self._prepare()
+        self.start_uids = identities(await children(self.client, self.name), self.name)
+        self.first, self.began = len(self.proxy.calls), time.monotonic()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for each in self.operators:
+            each.kill()
+        await self.proxy.__aexit__()
+        await clean(self.client, self.name)
+
+    def start(self, **options: Any) -> OperatorProcess:
+        """Start an operator, by default behind this trial's proxy."""
+        given = {"server": self.proxy.url, "bug": self.world.bug} | self.options | options
+        self.operator = OperatorProcess(directory=self.world.directory, namespace=NAMESPACE, **given).start()
+        self.operators.append(self.operator)
+        return self.operator
+
+    def restart_soon(self) -> None:
+        """Kill the operator from inside a request, and start its successor."""
+        self.operator.kill()
+        self.start()
+
+    async def watching(self) -> None:
+        """Until the operator follows every kind it needs, so that a fault meets a running operator."""
+        needed = {"inferenceendpointconfigs", "deployments", "services", "pods", "persistentvolumes"}
+
+        async def all_watched() -> bool:
+            return needed <= {call.resource for call in self.proxy.calls if call.watch}
+
+        await eventually(all_watched, self.explain)
+
+    async def _prepare(self) -> None:
+        await self.world.act("create", self.name)
+        await self.settled()
+        mark = {"metadata": {"annotations": {FOREIGN: "yes"}}}
+        for resource in (DEPLOYMENTS, SERVICES):
+            await self.client.patch(resource, self.name, NAMESPACE, mark, MERGE_PATCH)
+        await self.quiet()
+
+    async def settled(self) -> dict[str, Any]:
+        """The snapshot once everything follows the spec and stays the same."""
+        before: dict[str, Any] | None = None
+        same = 0
+        async with asyncio.timeout(CONVERGE):
+            while same < 5:
+                await asyncio.sleep(0.1)
+                now = await snapshot(self.client, self.name)
+                same = same + 1 if now == before and await self._followed() else 0
+                before = now
+        assert before is not None
+        return before
+
+    async def _followed(self) -> bool:
+        body = await endpoint(self.client, self.name)
+        if body is None:
+            return True
+        if (body.get("status") or {}).get("observedGeneration") != body["metadata"]["generation"]:
+            return False
+        try:
+            deployment = await self.client.get(DEPLOYMENTS, self.name, NAMESPACE)
+        except NotFound:
+            return False
+        seen = deployment.get("status") or {}
+        wanted = deployment["spec"]["replicas"]
+        return bool(
+            seen.get("observedGeneration") == deployment["metadata"]["generation"]
+            and seen.get("updatedReplicas") == wanted
+        )
+
+    async def quiet(self, seconds: float = QUIET) -> None:
+        """Until no write was made for so long."""
+
+        async def still() -> bool:
+            made = [call.at for call in self.proxy.calls if call.write]
+            return not made or time.monotonic() - made[-1] >= seconds
+
+        await eventually(still, lambda: f"still writing: {self.explain()}")
+
+    def writes(self) -> list[Call]:
+        """The operator's writes since the trial proper began."""
+        return self.proxy.writes(self.first)
+
+    async def judged(
+        self, baseline: Baseline, *, budget: float = BUDGET, replaced: tuple[str, ...] = ()
+    ) -> Outcome:
+        """The oracle; raises `Failed` with what differs. `replaced`: children that the user deleted."""
+        got: dict[str, Any] = {}
+
+        async def converged() -> bool:
+            nonlocal got
+            got = await snapshot(self.client, self.name)
+            return got == baseline.end
+
+        await eventually(
+            converged,
+            lambda: "O1-O3: " + "\n".join(differences(baseline.end, got)) + f"\n{self.explain()}",
+        )
+        converged_after = time.monotonic() - self.began
+        await self.quiet()
+        if not await converged():
+            raise Failed("O5: it did not stay: " + "\n".join(differences(baseline.end, got)))
+        await self._nothing_replaced(replaced)
+        allowed = budget * len(baseline.writes) + 10
+        if len(self.writes()) > allowed:
+            raise Failed(f"O6: {len(self.writes())} writes, {allowed} allowed\n{self.explain()}")
+        outcome = Outcome(len(self.writes()), len(self.proxy.calls) - self.first, converged_after)
+        self.world.outcomes.append(outcome)
+        return outcome
+
+    async def is_as(self, baseline: Baseline) -> bool:
+        """Whether the cluster is as at the end of the fault-free run."""
+        return await snapshot(self.client, self.name) == baseline.end
+
+    async def also_clean(self, name: str) -> None:
+        """Remove another endpoint that the row made."""
+        await clean(self.client, name)
+
+    async def _nothing_replaced(self, allowed: tuple[str, ...]) -> None:
+        end = identities(await children(self.client, self.name), self.name)
+        replaced = [each for each, uid in end.items() if self.start_uids.get(each, uid) != uid]
+        replaced = [each for each in replaced if each not in allowed]
+        if replaced:
+            raise Failed(f"O4: deleted and made again: {', '.join(replaced)}")
+
+    def explain(self) -> str:
+        """The last requests and the last words of the operators."""
+        lately = [
+            f"{call.method} {call.resource}/{call.name} {call.subresource}" for call in self.writes()[-12:]
+        ]
+        logs = [
+            "\n".join(each.log.read_text().splitlines()[-12:]) for each in self.operators if each.log.exists()
+        ]
+        return "\n".join(["writes:", *lately, "logs:", *logs])
+
+
+def _example(name: str) -> Body:
+    body: Body = yaml.safe_load(EXAMPLE.read_text())
+    body["metadata"] = {"name": name, "namespace": NAMESPACE}
+    # No scheduler of that name: pods stay pending, without a word, the same in every run.
+    body["spec"] |= {"replicas": 1, "kubernetes": {"schedulerName": "nobody"}}
+    body["spec"].pop("autoScalingSpec")
+    return body
+
+
+async def clean(client: Client, name: str) -> None:
+    """Remove an endpoint and what the garbage collector does not."""
+    try:
+        await client.patch(ENDPOINTS, name, NAMESPACE, {"metadata": {"finalizers": None}}, MERGE_PATCH)
+        await client.delete(ENDPOINTS, name, NAMESPACE)
+    except NotFound:
+        pass
+    for volume in (
+        await client.list(PERSISTENT_VOLUMES, label_selector=owner_selector(NAMESPACE, name))
+    ).items:
+        with contextlib.suppress(NotFound):
+            await client.delete(PERSISTENT_VOLUMES, volume["metadata"]["name"])
+
+
+async def eventually(
+    check: Callable[[], Awaitable[bool]], why: Callable[[], str], seconds: float = CONVERGE
+) -> None:
+    """Poll, within bounds, until the check holds; API errors count as not yet."""
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    if await check():
+                        return
+                except ApiError:
+                    pass
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise Failed(f"not within {seconds:g} s: {why()}") from None
