@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^(?P<mark>`{3,})(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=mark)`*[ \t]*$", re.M | re.S)
 LINK = re.compile(r"(?<!\!)\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         starting = [block for block in blocks if "cluster" in block.marks and "local up" in block.text]
         metafunc.parametrize("cluster_block", starting, ids=[block.id for block in starting])
     if "link" in metafunc.fixturenames:
-        links = [(file, found["target"]) for file, text in texts.items() for found in LINK.finditer(text)]
+        prose = {file: CODE.sub("", text) for file, text in texts.items()}
+        links = [(file, found["target"]) for file, text in prose.items() for found in LINK.finditer(text)]
         near = [(file, target) for file, target in links if "://" not in target and target[0] != "#"]
         metafunc.parametrize("link", near, ids=[f"{file}->{target}" for file, target in near])
 
