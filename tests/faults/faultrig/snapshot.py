@@ -45,10 +45,12 @@ async def snapshot(client: Client, name: str) -> dict[str, Any]:
         held = {_label(each, name): {} for each in await children(client, name) if not _owned(each)}
         return {"children": held, "endpoint": None}
     owned = {_label(each, name): _plain(each, name) for each in await children(client, name)}
-    # The Deployment's own generation counts its edits, and a fault may cost one more.
     status = body.get("status") or {}
-    if seen := status.get("deploymentStatus", {}).get("status"):
-        seen.pop("observedGeneration", None)
+    # The Deployment's generation counts edits, and the reason of its Progressing condition depends on when
+    # its own controller looked. Neither is the operator's; both differ between undisturbed runs.
+    if mirror := status.get("deploymentStatus", {}).get("status"):
+        mirror.pop("observedGeneration", None)
+        mirror.pop("conditions", None)
     said = {"finalizers": body["metadata"].get("finalizers"), "status": status}
     return {"children": owned, "endpoint": _plain(said, name)}
 
