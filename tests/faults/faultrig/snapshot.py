@@ -50,7 +50,7 @@ async def snapshot(client: Client, name: str) -> dict[str, Any]:
     # its own controller looked. Neither is the operator's; both differ between undisturbed runs.
     if mirror := status.get("deploymentStatus", {}).get("status"):
         mirror.pop("observedGeneration", None)
-        mirror.pop("conditions", None)
+        mirror["conditions"] = {each["type"]: each["status"] for each in mirror.get("conditions", ())}
     said = {"finalizers": body["metadata"].get("finalizers"), "status": status}
     return {"children": owned, "endpoint": _plain(said, name)}
 
