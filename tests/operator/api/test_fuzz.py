@@ -237,12 +237,12 @@ async def refused_by_server(client: Client, body: Body) -> str:
 
 @pytest.mark.cluster
 async def test_the_api_server_gives_the_verdict_that_was_given_offline(
-    local_cluster: LocalCluster, bodies: dict[str, Body]
+    control_plane: LocalCluster, bodies: dict[str, Body]
 ) -> None:
     resources = [random_resource(Random(seed), bodies) for seed in range(COMPARED)]  # noqa: S311
     turn = asyncio.Semaphore(AT_ONCE)
 
-    async with Client(load(local_cluster.kubeconfig)) as client:
+    async with Client(load(control_plane.kubeconfig)) as client:
         await install(client, crds())
 
         async def difference(seed: int, body: Body) -> str:
