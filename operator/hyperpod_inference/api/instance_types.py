@@ -177,3 +177,9 @@ def _all() -> Iterator[InstanceType]:
 
 
 INSTANCE_TYPES: Mapping[str, InstanceType] = MappingProxyType({each.name: each for each in _all()})
+
+
+def efa_interfaces(instance_type: str) -> int:
+    """How many Elastic Fabric Adapters a node of this type offers as a resource; 0 for an unknown type."""
+    known = INSTANCE_TYPES.get(instance_type)
+    return known.efa_interfaces if known else 0

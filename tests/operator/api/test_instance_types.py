@@ -2,7 +2,7 @@
 
 import pytest
 
-from hyperpod_inference.api.instance_types import INSTANCE_TYPES
+from hyperpod_inference.api.instance_types import INSTANCE_TYPES, efa_interfaces
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,11 @@ def test_accelerators_memory_and_resource_go_together() -> None:
         assert each.name.startswith("ml.")
         assert each.vcpus > 0
         assert each.memory_gib > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "interfaces"),
+    [("ml.p5.48xlarge", 32), ("ml.p5en.48xlarge", 16), ("ml.g5.xlarge", 0), ("ml.new.1xlarge", 0)],
+)
+def test_a_type_has_its_fabric_adapters_and_an_unknown_one_none(name: str, interfaces: int) -> None:
+    assert efa_interfaces(name) == interfaces
