@@ -58,6 +58,10 @@ fuzz: setup  ## Random resources through parse, validate, render and convert (FU
 fields: setup  ## Write the field reference, docs/fields.md, from the models
 	@$(BIN)/python -m hyperpod_inference.api.field_reference docs/fields.md
 
+.PHONY: kv-cache
+kv-cache: setup  ## Write the table of cache sizes into docs/kv-cache.md
+	@$(BIN)/python -m hyperpod_inference.render.kv_cache.reference docs/kv-cache.md
+
 .PHONY: faults
 faults: setup  ## The operator under the faults that are scripted so far, through a proxy
 	@HYPERPOD_FAULTS=all $(BIN)/python -m pytest tests/faults -v $(PYTEST_ARGS)

@@ -87,6 +87,7 @@ OTEL_CONTAINER = "otel-collector"
 UPLOADER_CONTAINER = "s3-uploader"  # ours
 PREFETCH_CONTAINER = "model-prefetch"  # ours
 PREFETCH_VOLUME = "model-weights-copy"  # reserved: users' own init containers write to it
+TIERED_STORAGE_VOLUME = "tiered-storage-shm"  # ours
 ROUTER_CONTAINER = "router-container"
 MODEL_MOUNT_PATH = "/opt/ml/model"
 S3_CSI_DRIVER = "s3.csi.aws.com"

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from hyperpod_inference.api.kubernetes.volumes import Volume
 
 SHM_VOLUME = "shm"
+LMCACHE_VOLUME = "lmcache-config"
 SHM_PATH = "/dev/shm"  # noqa: S108 - the path in the container where NCCL and worker processes share memory
 # Volumes that the operator makes, or that AWS's makes: a manifest must work with both.
 RESERVED_VOLUMES = (
     "gated-model-downloader-configmap",
-    "lmcache-config",
+    LMCACHE_VOLUME,
     names.PREFETCH_VOLUME,
     "parallel-copy-configmap",
     SHM_VOLUME,

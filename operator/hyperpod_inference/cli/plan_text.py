@@ -22,6 +22,8 @@ def lines(plan: EndpointPlan) -> Iterator[str]:
         yield from ("  " + line for line in _object(planned))
     for workload in plan.workloads:
         yield from ("  " + line for line in _workload(workload))
+    for arranged in plan.arrangements:
+        yield f"  {arranged.field}: {arranged.message}"
     for told in plan.not_built:
         yield f"  not built: {told.field}: {told.message}"
 

@@ -96,6 +96,7 @@ class Planner:
             objects=tuple(objects),
             workloads=tuple(workloads),
             not_built=rendered.not_built,
+            arrangements=rendered.arrangements,
         )
 
     def _workload(self, endpoint: InferenceEndpointConfig, deployment: Body, *, restarts: bool) -> Workload:

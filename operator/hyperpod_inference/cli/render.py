@@ -1,7 +1,8 @@
 """`hyperpod-inference render -f FILE`: what the operator would create, offline, without a cluster.
 
-The same `render` that the operator calls: objects go to standard output as YAML, what this version does not
-build goes to standard error. Wrong input is an InputError, which `main` tells.
+The same `render` that the operator calls: objects go to standard output as YAML; what was decided inside the
+pods, and what this version does not build, goes to standard error. Wrong input is an InputError, which `main`
+tells.
 """
 
 from collections.abc import Iterable
@@ -33,6 +34,8 @@ def command(files: tuple[str, ...], custom_service_accounts: bool) -> None:
     # All files are read before anything is printed, so that wrong input never leaves half an output.
     results = _rendered(files, custom_service_accounts)
     click.echo(_yaml(manifest for result in results for manifest in result.manifests), nl=False)
+    for arranged in [part for result in results for part in result.arrangements]:
+        click.echo(f"{arranged.field}: {arranged.message}", err=True)
     for told in [part for result in results for part in result.not_built]:
         click.echo(f"not built: {told.field}: {told.message}", err=True)
 

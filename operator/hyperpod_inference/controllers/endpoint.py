@@ -143,6 +143,7 @@ class EndpointReconciler:
             events=tuple(self.caches.events_of(pods)),
             instance_type_of_node=self.caches.instance_types(),
             not_built=rendered.not_built,
+            arrangements=rendered.arrangements,
             problems=problems,
             apply_errors=(*map(_apply_error, failures), *self.blind()),
             previous_status=self.statuses.previous(body),

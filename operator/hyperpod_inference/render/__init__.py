@@ -2,9 +2,9 @@
 
     render(endpoint, settings, facts) -> Rendered(manifests, not_built)
 
-One module per concern (identity, placement, model_source, prefetch, container, workload, networking,
-scaling); this one puts their results in the order in which they are applied. `controllers` applies them,
-`cli.render` prints them, and the golden tests keep them.
+One module per concern (identity, placement, model_source, prefetch, kv_cache, container, workload,
+networking, scaling); this one puts their results in the order in which they are applied. `controllers`
+applies them, `cli.render` prints them, and the golden tests keep them.
 """
 
 from hyperpod_inference.api import names
@@ -13,14 +13,15 @@ from hyperpod_inference.api.parse import InvalidResource
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.checks import problems
 from hyperpod_inference.render.facts import Facts, Rendered
+from hyperpod_inference.render.kv_cache import kv_cache
 from hyperpod_inference.render.model_source import model_source
 from hyperpod_inference.render.networking import routing_service, service
 from hyperpod_inference.render.not_built import not_built
 from hyperpod_inference.render.scaling import scaled_object
 from hyperpod_inference.render.workload import deployment
-from hyperpod_inference.status.parts import Dependency, NotBuilt, Part
+from hyperpod_inference.status.parts import Arrangement, Dependency, NotBuilt, Part
 
-__all__ = ["Dependency", "Facts", "NotBuilt", "Part", "Rendered", "render"]
+__all__ = ["Arrangement", "Dependency", "Facts", "NotBuilt", "Part", "Rendered", "render"]
 
 _NO_FACTS = Facts()
 
@@ -52,6 +53,7 @@ def render(
         manifests=manifests,
         not_built=not_built(endpoint, settings),
         dependencies=(_keda(present=keda),) if scaler else (),
+        arrangements=kv_cache(endpoint).arrangements,
     )
 
 

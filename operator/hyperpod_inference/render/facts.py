@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hyperpod_inference.render.identity import Manifest
-from hyperpod_inference.status.parts import Dependency, NotBuilt
+from hyperpod_inference.status.parts import Arrangement, Dependency, NotBuilt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,10 @@ class Rendered:
     """manifests: the objects to apply, in this order. not_built: what the spec asks for beyond them.
 
     dependencies: kinds of others that the spec needs; objects of the absent ones are not among `manifests`.
+    arrangements: what was decided for parts that live inside the model's pods.
     """
 
     manifests: tuple[Manifest, ...]
     not_built: tuple[NotBuilt, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
+    arrangements: tuple[Arrangement, ...] = ()

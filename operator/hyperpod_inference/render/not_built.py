@@ -93,17 +93,6 @@ def _router(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
         )
 
 
-def _kv_cache(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    cache = endpoint.spec.kv_cache_spec
-    if cache and (cache.enable_l1_cache or cache.enable_l2_cache or cache.cache_config_file):
-        yield _part(
-            Part.KV_CACHE,
-            "spec.kvCacheSpec",
-            "No KV cache is configured by this version of the operator: the model server keeps its own "
-            "defaults. LMCACHE_* variables and arguments in spec.worker are passed on as written.",
-        )
-
-
 def _metrics(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
     if endpoint.spec.metrics and endpoint.spec.metrics.enabled:
         yield _part(
@@ -178,7 +167,6 @@ _FINDERS: tuple[Finder, ...] = (
     _registration,
     _dns,
     _router,
-    _kv_cache,
     _metrics,
     _request_limits,
     _data_capture,

@@ -5,6 +5,7 @@ from typing import Any
 from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.pod_rules import SHM_VOLUME
+from hyperpod_inference.render.additions import extended
 from hyperpod_inference.render.container import DRAIN_SECONDS, model_container
 from hyperpod_inference.render.facts import Facts
 from hyperpod_inference.render.identity import (
@@ -15,6 +16,7 @@ from hyperpod_inference.render.identity import (
     selector,
     without_empty,
 )
+from hyperpod_inference.render.kv_cache import kv_cache
 from hyperpod_inference.render.model_source import ModelSource
 from hyperpod_inference.render.placement import placement
 from hyperpod_inference.render.plain import plain
@@ -47,17 +49,22 @@ def deployment(endpoint: InferenceEndpointConfig, source: ModelSource, facts: Fa
 def pod_template(endpoint: InferenceEndpointConfig, source: ModelSource) -> Manifest:
     """What every replica is made of."""
     worker_source, prefetchers = prefetched(endpoint, source)
-    container = model_container(endpoint, worker_source.mount)
+    cache = kv_cache(endpoint)
+    container = extended(model_container(endpoint, worker_source.mount), cache)
     pod_labels = labels(endpoint) | carried_labels(endpoint)
     return {
         "metadata": {
             "labels": pod_labels,
-            "annotations": {"kubectl.kubernetes.io/default-container": container["name"]},
+            "annotations": {"kubectl.kubernetes.io/default-container": container["name"]} | cache.annotations,
         },
         "spec": {
             **without_empty({"initContainers": [*prefetchers, *_user_init_containers(endpoint)]}),
             "containers": [container],
-            "volumes": [*worker_source.volumes, {"name": SHM_VOLUME, "emptyDir": {"medium": "Memory"}}],
+            "volumes": [
+                *worker_source.volumes,
+                {"name": SHM_VOLUME, "emptyDir": {"medium": "Memory"}},
+                *cache.volumes,
+            ],
             **placement(endpoint.spec, selector(endpoint), container.get("resources", {})),
             **_identity(endpoint),
             "terminationGracePeriodSeconds": GRACE_SECONDS,

@@ -5,7 +5,8 @@
     due(endpoint, status)          -> when to judge again although nothing happened
 
 `controllers` observes and writes; nothing here reads a clock or a cluster. A verdict is made per part
-(workload, model_source, deadline, parts), `causes` finds out why a pod is not ready and `advice` what to do.
+(workload, model_source, arrangements, deadline, parts), `causes` finds out why a pod is not ready and
+`advice` what to do.
 """
 
 from hyperpod_inference.status.deadline import due

@@ -78,8 +78,10 @@ def out_of_memory(limit: str | None) -> str:
     )
 
 
-def crash(metadata: Mapping[str, Any], container: str) -> str:
+def crash(metadata: Mapping[str, Any], container: str, last_words: str) -> str:
     """A container that ends by itself."""
+    if "No module named 'lmcache'" in last_words:
+        return "The image lacks LMCache, which spec.kvCacheSpec needs: use lmcache/vllm-openai or the like."
     where = f"{metadata['name']} -n {metadata.get('namespace', 'default')}"
     return f"Read the whole log: `kubectl logs {where} -c {container} --previous`."
 
@@ -102,6 +104,11 @@ def readiness() -> str:
 
 def mount(message: str) -> str:
     """A volume that the node cannot mount."""
+    if "ai_toolkit_cache" in message:
+        return (
+            "Enable tiered storage on the HyperPod cluster (TieredStorageConfig, Mode Enable), or choose "
+            "redis or no second level in spec.kvCacheSpec."
+        )
     if "not found in the list of registered CSI drivers" in message:
         return "Install the driver's add-on, or update it with OVERWRITE if its DaemonSet does not run."
     if "AccessDenied" in message or "Access Denied" in message or "403" in message:

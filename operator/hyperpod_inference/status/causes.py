@@ -119,7 +119,8 @@ def _crash(pod: Body, events: Sequence[Body]) -> Cause | None:
         ended = _last_failure(status)
         if ended is not None:
             happened = f"container {status['name']} {_ending(status, ended)}"
-            return _cause(pod, conditions.CRASH_LOOP, happened, advice.crash(pod["metadata"], status["name"]))
+            step = advice.crash(pod["metadata"], status["name"], ended.get("message") or "")
+            return _cause(pod, conditions.CRASH_LOOP, happened, step)
     return None
 
 

@@ -15,6 +15,7 @@ from hyperpod_inference.api import conditions, names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.meta import ObjectMeta
 from hyperpod_inference.status import deadline
+from hyperpod_inference.status.arrangements import arrangements
 from hyperpod_inference.status.autoscaling import autoscaling, dependencies
 from hyperpod_inference.status.body import Facts, body
 from hyperpod_inference.status.model_source import model_source
@@ -63,6 +64,7 @@ def _verdicts(endpoint: InferenceEndpointConfig, observed: Observed, now: dateti
         deadline.PROGRESSING: _progressing(endpoint, observed, now),
     }
     verdicts |= dependencies(observed) | autoscaling(observed)
+    verdicts |= arrangements(observed, verdicts[conditions.WORKLOAD_READY])
     built = {each.part.value: no(conditions.NOT_BUILT, each.message) for each in observed.not_built}
     return verdicts | built
 

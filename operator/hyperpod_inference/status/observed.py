@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from hyperpod_inference.status.parts import Dependency, NotBuilt
+from hyperpod_inference.status.parts import Arrangement, Dependency, NotBuilt
 
 Body = Mapping[str, Any]
 
@@ -48,6 +48,7 @@ class Observed:
     events: tuple[Body, ...] = ()
     instance_type_of_node: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     not_built: tuple[NotBuilt, ...] = ()
+    arrangements: tuple[Arrangement, ...] = ()
     problems: tuple[str, ...] = ()
     apply_errors: tuple[ApplyError, ...] = ()
     previous_status: Body | None = None

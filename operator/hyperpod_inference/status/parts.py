@@ -45,6 +45,21 @@ class Dependency:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Arrangement:
+    """What was decided for a part that has no object of its own: settings inside the model's pods.
+
+    field: where the spec asks for it. works: False when it could not be arranged. message: sentences that
+    stand alone: what was set, what was left to the user's own settings, and the next step if any.
+    """
+
+    part: Part
+    field: str
+    works: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NotBuilt:
     """A part that the spec asks for and this version does not build.
 

@@ -69,7 +69,6 @@ def test_what_clients_send_by_themselves_asks_for_nothing(rendered: Renders, spe
             "spec.dnsConfig",
         ),
         ({"intelligentRoutingSpec": {"enabled": True}}, Part.ROUTER, "spec.intelligentRoutingSpec"),
-        ({"kvCacheSpec": {}}, Part.KV_CACHE, "spec.kvCacheSpec"),
         ({"metrics": {}}, Part.METRICS, "spec.metrics"),
         (
             {"metrics": {}, "worker": {"requestLimits": {"maxConcurrentRequests": 4}}},

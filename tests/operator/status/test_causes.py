@@ -122,8 +122,17 @@ def test_a_pod_that_waits_for_its_volume_points_at_the_model_source(
             "exited with code 1 (restarted 1 time); its last words: ValueError: no config.json.",
             "`kubectl logs chat-1 -n team-a -c chat --previous`",
         ),
+        (
+            {
+                "state": _waiting("CrashLoopBackOff"),
+                "lastState": _ended(1, message="ModuleNotFoundError: No module named 'lmcache'"),
+            },
+            "CrashLoop",
+            "No module named 'lmcache'",
+            "spec.kvCacheSpec needs: use lmcache/vllm-openai",
+        ),
     ],
-    ids=["pull", "pull-denied", "config", "memory", "crash"],
+    ids=["pull", "pull-denied", "config", "memory", "crash", "no-lmcache"],
 )
 def test_a_container_that_does_not_run_says_why(
     world: World, condition: Condition, state: Body, reason: str, said: str, step: str

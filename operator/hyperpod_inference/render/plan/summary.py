@@ -8,7 +8,7 @@ from typing import Any
 
 from hyperpod_inference.render.plan.objects import Action, ObjectPlan
 from hyperpod_inference.render.plan.seats import Seats
-from hyperpod_inference.status.parts import NotBuilt
+from hyperpod_inference.status.parts import Arrangement, NotBuilt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +43,15 @@ class EndpointPlan:
     """What applying one endpoint would do.
 
     resource: the endpoint itself; objects: what the operator makes of it, workloads: the Deployments among
-    them; not_built: what it asks for and this version does not build.
+    them; not_built: what it asks for and this version does not build; arrangements: what was decided for
+    parts inside the pods.
     """
 
     resource: ObjectPlan
     objects: tuple[ObjectPlan, ...]
     workloads: tuple[Workload, ...]
     not_built: tuple[NotBuilt, ...]
+    arrangements: tuple[Arrangement, ...] = ()
 
     @property
     def changed(self) -> bool:
