@@ -1,8 +1,9 @@
 """Every field of the spec has its effect: a change of it changes the objects that are rendered.
 
 The fields are read from the CRD, so a new one is tested without a word here. `NOT_YET` and `ELSEWHERE` are
-the only exceptions, and a field that changes an object although it is listed there fails, too: whoever builds it
-removes the entry. Blocks of Kubernetes' own types count as one field each; they are passed on as written.
+the only exceptions, and a field that changes an object although it is listed there fails, too: whoever
+builds it removes the entry. Blocks of Kubernetes' own types count as one field each; they are passed on as
+written.
 """
 
 import json
