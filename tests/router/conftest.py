@@ -12,7 +12,9 @@ import uvloop
 from hyperpod_inference.router.accesslog import AccessLog
 from hyperpod_inference.router.app import Listen, Router
 from hyperpod_inference.router.discovery import Fixed
+from hyperpod_inference.router.exchange import Exchange
 from hyperpod_inference.router.exposition import RouterMetrics
+from hyperpod_inference.router.metrics import Metrics
 from hyperpod_inference.router.replicas import Address
 from hyperpod_inference.router.settings import HeadLimits, RouterSettings
 
@@ -120,7 +122,10 @@ class Bench:
         """A model server."""
         return await self._stack.enter_async_context(ModelServer(behave))
 
-    async def router(self, *servers: ModelServer | Address, **settings: object) -> Router:
+    async def router(
+        self, *servers: ModelServer | Address, collector: Any = RouterMetrics, metrics: Any = Metrics,
+        exchange: Any = Exchange, tls: Any = None, **settings: object,
+    ) -> Router:  # fmt: skip
         """A router in front of them; short deadlines unless `settings` say otherwise."""
         defaults = {
             "strategy": "roundrobin",
@@ -133,9 +138,11 @@ class Bench:
         return await self._stack.enter_async_context(
             Router(
                 made,
-                Listen("127.0.0.1", 0, 0),
+                Listen("127.0.0.1", 0, 0, tls),
                 Fixed(addresses),
-                collector=RouterMetrics,
+                collector=collector,
+                metrics=metrics,
+                exchange=exchange,
                 log=AccessLog(self.log.append, 0.0),
             )
         )

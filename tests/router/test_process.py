@@ -17,7 +17,6 @@ from click.testing import CliRunner
 from hyperpod_inference.router.app import Listen, Router
 from hyperpod_inference.router.discovery import Fixed
 from hyperpod_inference.router.main import main
-from hyperpod_inference.router.model_metrics import LABELS, ModelMetrics, labels_from
 
 Running = tuple[asyncio.subprocess.Process, int, int]
 
@@ -105,17 +104,6 @@ async def test_the_sidecar_serves_awss_metrics_with_its_labels(bench: Any) -> No
     for name in ("model_latency_milliseconds", "model_ttfb_milliseconds"):
         assert re.search(rf"^{name}_bucket{{.*le=\"5\".*}} \d", text, re.M), name
         assert re.search(rf"^{name}_count{{.*metric_source=\"reverse-proxy\".*}} 1", text, re.M), name
-
-
-async def test_errors_and_refusals_count_as_model_errors(bench: Any) -> None:
-    async def broken(asked: Any, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")
-
-    router = await bench.router(await bench.server(broken))
-    assert (await bench.ask(router, bench.post())).status == 500
-    text = ModelMetrics(router.proxy, labels_from({})).text().decode()
-    assert re.search(r"^model_errors_total{.*} 1.0$", text, re.M)
-    assert {*re.findall(r"(\w+)=\"", text)} == {*LABELS, "le"}
 
 
 async def test_the_routers_own_metrics_tell_decisions_by_reason(bench: Any) -> None:

@@ -31,6 +31,7 @@ STRICT_SCHEDULER = "hyperpod-inference-strict"  # ours: for spec.kubernetes.sche
 OPERATOR_IMAGE = f"hyperpod-inference/operator:{VERSION}"
 ROUTER_IMAGE = f"hyperpod-inference/router:{VERSION}"
 SIDECAR_IMAGE = f"hyperpod-inference/sidecar:{VERSION}"
+COLLECTOR_IMAGE = "otel/opentelemetry-collector-contrib:0.140.0"
 OPERATOR_METRICS_PORT = 8443
 OPERATOR_HEALTH_PORT = 8081
 OPERATOR_WEBHOOK_PORT = 9443
@@ -62,6 +63,7 @@ LABEL_DPD_ROLE = f"{GROUP}/dpd-role"
 LABEL_WEIGHTS_CACHE_PREFIX = f"{GROUP}/weights-cache-ready."
 LABEL_IMAGE_CACHE_PREFIX = f"{GROUP}/image-cache-ready."
 ANNOTATION_SPEC_HASH = f"{GROUP}/spec-hash"  # ours: hash of what was rendered
+ANNOTATION_COLLECTOR_CONFIG = f"{GROUP}/collector-config"  # ours: on pods, which read it as a file
 
 # --- nodes -----------------------------------------------------------------------------------------------
 NODE_INSTANCE_TYPE = "node.kubernetes.io/instance-type"
@@ -83,7 +85,12 @@ SIDECAR_CONTAINER = "sidecar-reverse-proxy"
 SIDECAR_PORT = 8081
 SIDECAR_METRICS_PORT = 9113
 SIDECAR_METRICS_PORT_NAME = "metrics"  # ours
+RUN_VOLUME = "hyperpod-run"  # ours: what the proxy tells the model's preStop hook
 OTEL_CONTAINER = "otel-collector"
+COLLECTOR_VOLUME = "otel-collector-config"  # ours
+COLLECTOR_METRICS_PORT = 8889  # ours: the proxy's and the model's metrics together
+COLLECTOR_PORT_NAME = "all-metrics"  # ours
+COLLECTOR_HEALTH_PORT = 13133
 UPLOADER_CONTAINER = "s3-uploader"  # ours
 PREFETCH_CONTAINER = "model-prefetch"  # ours
 PREFETCH_VOLUME = "model-weights-copy"  # reserved: users' own init containers write to it
@@ -112,6 +119,20 @@ METRIC_ERRORS = "model_errors_total"
 METRIC_CONCURRENT = "model_concurrent_requests"
 METRIC_LATENCY = "model_latency_milliseconds"
 METRIC_TTFB = "model_ttfb_milliseconds"
+METRIC_QUEUED = "model_queued_requests"  # ours
+MODEL_LABELS = (
+    "cluster_id", "cluster_name", "resource_name", "resource_type", "namespace", "model_name",
+    "model_version", "model_container_type", "model_container_image", "accelerator_partition_type",
+    "pod_name", "node_name", "instance_type", "metric_source", "task_type",
+)  # fmt: skip
+SOURCE_PROXY, SOURCE_MODEL = "reverse-proxy", "model-container"  # values of metric_source
+TASK_TYPE = "inference"
+RESOURCE_TYPE_ENDPOINT = "inference-endpoint"
+
+
+def model_label_variable(label: str) -> str:
+    """The variable in which the sidecar and the collector find the value of a label."""
+    return f"MODEL_LABEL_{label.upper()}"
 
 
 def deployment_name(endpoint: str) -> str:

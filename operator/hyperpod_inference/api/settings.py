@@ -61,6 +61,11 @@ class OperatorSettings(BaseModel):
     webhook_port: Annotated[int, Field(alias="WEBHOOK_PORT", ge=1, le=65535)] = names.OPERATOR_WEBHOOK_PORT
     # Off for a process that the cluster's webhook Service does not lead to, such as one on a laptop.
     enable_webhooks: Annotated[bool, Field(alias="ENABLE_WEBHOOKS")] = True
+    # Of the containers beside the model; another registry than the default one is named here.
+    sidecar_image: Annotated[str, Field(alias="SIDECAR_IMAGE", min_length=1)] = names.SIDECAR_IMAGE
+    collector_image: Annotated[str, Field(alias="METRICS_COLLECTOR_IMAGE", min_length=1)] = (
+        names.COLLECTOR_IMAGE
+    )
     # Of this one process, by the downward API; never written into the Deployment as a value.
     pod_name: Annotated[str, Field(alias="POD_NAME")] = ""
     pod_ip: Annotated[str, Field(alias="POD_IP")] = ""

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 _PYTHON = (sys.executable, "-m")
 _CLI = (sys.executable, "-c", "from hyperpod_inference.cli.main import main; main()")
+_ROUTER = (sys.executable, "-c", "from hyperpod_inference.router.main import main; main()")
+_COLLECTOR = (*_PYTHON, "hyperpod_inference.local.servers.collector")
 _LLAMA = (*_PYTHON, "hyperpod_inference.local.servers.llamacpp")
 _BOX = (*_PYTHON, "hyperpod_inference.local.servers.box")
 
@@ -73,6 +75,17 @@ TABLE: tuple[Image, ...] = (
         _CLI,
         "the operator itself",
         commands={"hyperpod-inference": _CLI},
+    ),
+    Image(
+        "hyperpod-inference/sidecar:*",
+        _ROUTER,
+        "the data plane itself, beside a model",
+        commands={"hyperpod-router": _ROUTER},
+    ),
+    Image(
+        "otel/opentelemetry-collector-contrib:*",
+        _COLLECTOR,
+        "a small stand-in that scrapes and offers Prometheus metrics by the same configuration",
     ),
     _engine("vllm/vllm-openai:*", "llama.cpp with vLLM's command line"),
     _engine("lmcache/vllm-openai:*", "llama.cpp with vLLM's command line"),

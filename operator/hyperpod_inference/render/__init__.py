@@ -2,9 +2,9 @@
 
     render(endpoint, settings, facts) -> Rendered(manifests, not_built)
 
-One module per concern (identity, placement, model_source, prefetch, kv_cache, container, workload,
-networking, scaling); this one puts their results in the order in which they are applied. `controllers`
-applies them, `cli.render` prints them, and the golden tests keep them.
+One module per concern (identity, placement, model_source, prefetch, kv_cache, container, sidecars,
+workload, networking, scaling); this one puts their results in the order in which they are applied.
+`controllers` applies them, `cli.render` prints them, and the golden tests keep them.
 """
 
 from hyperpod_inference.api import names
@@ -46,7 +46,7 @@ def render(
         service(endpoint),
         routing_service(endpoint),
         *source.claim,
-        deployment(endpoint, source, facts),
+        deployment(endpoint, settings, source, facts),
         *(scaler if keda else ()),
     )
     return Rendered(

@@ -16,6 +16,15 @@ from hyperpod_inference.render.plain import plain
 DEFAULT_HEALTH_PATH = "/ping"
 # Seconds between "stop" and the end of traffic: endpoints and load balancers take a moment to forget a pod.
 DRAIN_SECONDS = 15
+# Of the containers that the operator adds; images of model servers expect more than this.
+RESTRICTED: Mapping[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "runAsGroup": 65532,
+}
 
 
 def model_container(endpoint: InferenceEndpointConfig, model_mount: Manifest) -> Manifest:

@@ -7,6 +7,7 @@ half-empty trigger) asks for nothing and is not listed.
 from collections.abc import Callable, Iterator
 
 from hyperpod_inference.api import names
+from hyperpod_inference.api.beside import limited, measured, proxied
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.scaling import without_dimensions, without_region
@@ -94,24 +95,23 @@ def _router(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
 
 
 def _metrics(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    if endpoint.spec.metrics and endpoint.spec.metrics.enabled:
+    """The proxy speaks HTTP/1.1."""
+    if measured(endpoint.spec) and not proxied(endpoint.spec):
         yield _part(
             Part.METRICS,
             "spec.metrics",
-            f"No {names.SIDECAR_CONTAINER} and no {names.OTEL_CONTAINER} container is added by this version "
-            "of the operator, so the model_* metrics do not exist. The model server's own metrics are at its "
-            "own port in every pod.",
+            f"No {names.SIDECAR_CONTAINER} stands before a gRPC server in this version of the operator, so "
+            "the model_* metrics do not exist. The server's own metrics are collected.",
         )
 
 
 def _request_limits(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    limits = endpoint.spec.worker.request_limits
-    if limits and limits.max_concurrent_requests:
+    if limited(endpoint.spec) and not proxied(endpoint.spec):
         yield _part(
             Part.REQUEST_LIMITS,
             "spec.worker.requestLimits",
-            "Request limits are not enforced by this version of the operator: every request reaches the "
-            "model server. Limit concurrency with the server's own option instead.",
+            f"Limits are kept by the {names.SIDECAR_CONTAINER}, which does not speak gRPC: every request "
+            "reaches the model server. Limit concurrency with the server's own option instead.",
         )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.pod_rules import SHM_VOLUME
+from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.additions import extended
 from hyperpod_inference.render.container import DRAIN_SECONDS, model_container
 from hyperpod_inference.render.facts import Facts
@@ -21,12 +22,15 @@ from hyperpod_inference.render.model_source import ModelSource
 from hyperpod_inference.render.placement import placement
 from hyperpod_inference.render.plain import plain
 from hyperpod_inference.render.prefetch import prefetched
+from hyperpod_inference.render.sidecars import with_sidecars
 
 # After the drain, a long generation may still finish: streams of more than a minute are common.
 GRACE_SECONDS = DRAIN_SECONDS + 105
 
 
-def deployment(endpoint: InferenceEndpointConfig, source: ModelSource, facts: Facts) -> Manifest:
+def deployment(
+    endpoint: InferenceEndpointConfig, settings: OperatorSettings, source: ModelSource, facts: Facts
+) -> Manifest:
     """The Deployment that runs the model; `spec.replicas` is left out while a scaler owns it."""
     metadata = namespaced(endpoint, names.deployment_name(endpoint.metadata.name))
     replicas = {} if facts.scaler_owns_replicas else {"replicas": endpoint.spec.replicas}
@@ -41,13 +45,13 @@ def deployment(endpoint: InferenceEndpointConfig, source: ModelSource, facts: Fa
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             # Kubernetes' default of ten minutes is less than a large model takes to load.
             "progressDeadlineSeconds": endpoint.spec.max_deploy_time_in_seconds,
-            "template": pod_template(endpoint, source),
+            "template": with_sidecars(pod_template(endpoint, source), endpoint, settings),
         },
     }
 
 
 def pod_template(endpoint: InferenceEndpointConfig, source: ModelSource) -> Manifest:
-    """What every replica is made of."""
+    """What every replica is made of, without what is added beside the model."""
     worker_source, prefetchers = prefetched(endpoint, source)
     cache = kv_cache(endpoint)
     container = extended(model_container(endpoint, worker_source.mount), cache)

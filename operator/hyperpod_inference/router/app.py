@@ -12,10 +12,12 @@ from hyperpod_inference.router.accesslog import AccessLog
 from hyperpod_inference.router.admin import Admin
 from hyperpod_inference.router.deadlines import Deadlines
 from hyperpod_inference.router.discovery import Discovery
+from hyperpod_inference.router.exchange import Exchange
 from hyperpod_inference.router.exposition import Collector
 from hyperpod_inference.router.metrics import Metrics
 from hyperpod_inference.router.proxy import Proxy
 from hyperpod_inference.router.replicas import ReplicaSet
+from hyperpod_inference.router.request import Request
 from hyperpod_inference.router.server import ClientConnection
 from hyperpod_inference.router.settings import RouterSettings
 from hyperpod_inference.router.strategies import by_name
@@ -43,10 +45,11 @@ class Router:
 
     def __init__(
         self, settings: RouterSettings, listen: Listen, discovery: Discovery, *,
-        collector: Callable[[Proxy], Collector], log: AccessLog,
+        collector: Callable[[Proxy], Collector], log: AccessLog, metrics: Callable[[], Metrics] = Metrics,
+        exchange: Callable[[Proxy, Request, ClientConnection], Exchange] = Exchange,
     ) -> None:  # fmt: skip
         self._settings, self._listen, self._discovery = settings, listen, discovery
-        self._collector, self._log = collector, log
+        self._collector, self._log, self._metrics, self._exchange = collector, log, metrics, exchange
         self._connections: set[ClientConnection] = set()
         self.proxy: Proxy
         self.port = self.admin_port = 0
@@ -61,7 +64,8 @@ class Router:
         self._pool = pool
         self.proxy = Proxy(
             settings, replicas=ReplicaSet(settings.breaker), strategy=by_name(settings), pool=pool,
-            deadlines=deadlines, metrics=Metrics(), log=self._log, clock=time.monotonic,
+            deadlines=deadlines, metrics=self._metrics(), log=self._log, clock=time.monotonic,
+            exchange=self._exchange,
         )  # fmt: skip
         admin = Admin(self.proxy, self._collector(self.proxy))
         self._discovering = loop.create_task(self._discovery.run(self.proxy.replicas.update))

@@ -93,15 +93,17 @@ def counter(
     return family
 
 
-def histogram(
-    name: str, text: str, source: Histogram, labels: Mapping[str, str] | None = None, scale: float = 1.0
-) -> HistogramMetricFamily:
-    """A histogram; `scale` 1000 turns seconds into milliseconds."""
-    labels = labels or {}
-    family = HistogramMetricFamily(name, text, labels=[*labels])
-    buckets, running = [], 0
+def histogram(name: str, text: str, source: Histogram) -> HistogramMetricFamily:
+    """A histogram without labels, in seconds."""
+    buckets, total = cumulative(source)
+    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=total)
+
+
+def cumulative(source: Histogram, scale: float = 1.0) -> tuple[list[tuple[str, float]], float]:
+    """Buckets as Prometheus has them, each with all below it, and the sum; scale 1000: milliseconds."""
+    buckets: list[tuple[str, float]] = []
+    running = 0
     for bound, number in zip([*source.bounds, float("inf")], source.counts, strict=True):
         running += number
         buckets.append(("+Inf" if bound == float("inf") else f"{bound * scale:g}", running))
-    family.add_metric([*labels.values()], buckets, sum_value=source.total * scale)
-    return family
+    return buckets, source.total * scale

@@ -1,63 +1,30 @@
 """`hyperpod-router`: `serve` in front of replicas, `sidecar` beside a model container, `explain` a choice."""
 
-import asyncio
-import logging
-import os
-import signal
-import ssl
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from hyperpod_inference.api import names
-from hyperpod_inference.router.accesslog import AccessLog
 from hyperpod_inference.router.app import Listen, Router
-from hyperpod_inference.router.discovery import Discovery, Fixed, FromEndpointSlices, FromFile, parse_address
+from hyperpod_inference.router.discovery import Discovery, Fixed, FromEndpointSlices, FromFile
 from hyperpod_inference.router.explain import explain as explained
 from hyperpod_inference.router.exposition import RouterMetrics
-from hyperpod_inference.router.model_metrics import ModelMetrics, labels_from
+from hyperpod_inference.router.options import (
+    ADDRESS,
+    CERTIFICATE,
+    DRAIN_DELAY,
+    HOST,
+    KEY,
+    LOG_SHARE,
+    access_log,
+    run,
+    tls,
+)
 from hyperpod_inference.router.replicas import Address
-from hyperpod_inference.router.settings import STRATEGIES, Admission, Prefix, RouterSettings
+from hyperpod_inference.router.settings import STRATEGIES, Prefix, RouterSettings
+from hyperpod_inference.router.sidecar import sidecar
 
 ROUTER_PORT, ROUTER_ADMIN_PORT = 8080, 9090
-
-
-class AddressType(click.ParamType[Address]):
-    """HOST:PORT."""
-
-    name = "HOST:PORT"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Address:
-        """Parse, or say what is expected."""
-        if isinstance(value, Address):
-            return value
-        try:
-            return parse_address(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-ADDRESS = AddressType()
-_HOST = click.option(
-    "--host", default="127.0.0.1", envvar="POD_IP", show_default=True, help="Address to listen on."
-)
-_LOG_SHARE = click.option(
-    "--access-log-share", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-    help="Share of the good requests to log; failed ones always are.",
-)  # fmt: skip
-_DRAIN_DELAY = click.option(
-    "--drain-delay", type=click.FloatRange(0), default=5.0, show_default=True,
-    help="Seconds between SIGTERM and closing the door.",
-)  # fmt: skip
-_CERT = click.option(
-    "--tls-certificate", type=click.Path(path_type=Path, exists=True), help="PEM chain; turns TLS on."
-)
-_KEY = click.option(
-    "--tls-key", type=click.Path(path_type=Path, exists=True), help="PEM key of the certificate."
-)
 
 
 @click.group()
@@ -66,7 +33,7 @@ def main() -> None:
 
 
 @main.command()
-@_HOST
+@HOST
 @click.option("--port", type=int, default=ROUTER_PORT, show_default=True)
 @click.option(
     "--admin-port", type=int, default=ROUTER_ADMIN_PORT, show_default=True, help="Probes and metrics."
@@ -85,10 +52,10 @@ def main() -> None:
     "--request-seconds", type=float, default=600.0, show_default=True, help="Deadline of a request; 0: none."
 )
 @click.option("--max-body-bytes", type=int, default=32 * 1024 * 1024, show_default=True)
-@_LOG_SHARE
-@_DRAIN_DELAY
-@_CERT
-@_KEY
+@LOG_SHARE
+@DRAIN_DELAY
+@CERTIFICATE
+@KEY
 def serve(
     host: str, port: int, admin_port: int, strategy: str, session_key: str, replicas: tuple[Address, ...],
     replicas_file: Path | None, service: str | None, kubeconfig: Path | None, request_seconds: float,
@@ -104,53 +71,10 @@ def serve(
         drain_delay=drain_delay,
     )
     discovery = _discovery(replicas, replicas_file, service, kubeconfig)
-    listen = Listen(host, port, admin_port, _tls(tls_certificate, tls_key))
-    _run(
-        lambda: Router(
-            settings, listen, discovery, collector=RouterMetrics, log=_access_log(access_log_share)
-        )
+    listen = Listen(host, port, admin_port, tls(tls_certificate, tls_key))
+    run(
+        lambda: Router(settings, listen, discovery, collector=RouterMetrics, log=access_log(access_log_share))
     )
-
-
-@main.command()
-@_HOST
-@click.option("--port", type=int, default=names.SIDECAR_PORT, show_default=True)
-@click.option("--metrics-port", type=int, default=names.SIDECAR_METRICS_PORT, show_default=True)
-@click.option("--upstream", type=ADDRESS, required=True, help="The model container.")
-@click.option(
-    "--max-concurrent-requests", type=click.IntRange(0), default=0, show_default=True, help="0: no limit."
-)
-@click.option("--max-queue-size", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--overflow-status-code", type=click.IntRange(400, 599), default=429, show_default=True)
-@click.option(
-    "--request-seconds", type=float, default=3600.0, show_default=True, help="Deadline of a request; 0: none."
-)
-@_LOG_SHARE
-@_DRAIN_DELAY
-@_CERT
-@_KEY
-def sidecar(
-    host: str, port: int, metrics_port: int, upstream: Address, max_concurrent_requests: int,
-    max_queue_size: int, overflow_status_code: int, request_seconds: float, access_log_share: float,
-    drain_delay: float, tls_certificate: Path | None, tls_key: Path | None,
-) -> None:  # fmt: skip
-    """Stand before one model container: limits, model_* metrics (labels from MODEL_LABEL_* variables)."""
-    admission = Admission(max_concurrent_requests, max_queue_size, overflow_status_code)
-    settings = RouterSettings(
-        strategy="roundrobin",
-        request_seconds=request_seconds,
-        retries=0,
-        admission=admission,
-        drain_delay=drain_delay,
-    )
-    listen = Listen(host, port, metrics_port, _tls(tls_certificate, tls_key))
-    labels = labels_from(os.environ)
-    _run(
-        lambda: Router(
-            settings, listen, Fixed([upstream]),
-            collector=lambda proxy: ModelMetrics(proxy, labels), log=_access_log(access_log_share),
-        )
-    )  # fmt: skip
 
 
 @main.command()
@@ -193,30 +117,4 @@ def _discovery(
     return FromEndpointSlices(namespace, name, port, kubeconfig)
 
 
-def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    if certificate is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key)
-    return context
-
-
-def _access_log(share: float) -> AccessLog:
-    return AccessLog(lambda line: sys.stdout.write(line + "\n"), share)
-
-
-def _run(make: Callable[[], Router]) -> None:
-    import uvloop
-
-    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-
-    async def serving() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with make() as router:
-            await router.run_until(stop)
-            await router.drain()
-
-    uvloop.run(serving())
+main.add_command(sidecar)

@@ -1,49 +1,127 @@
-"""The sidecar's metrics: AWS's names and labels, on which its dashboards stand."""
+"""The sidecar's metrics: AWS's names and labels, on which its dashboards stand.
 
+Only POSTs are calls of the model: probes of a load balancer pass as well, and would pull every latency down.
+"""
+
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 from hyperpod_inference.api import names
-from hyperpod_inference.router.exposition import Collector, histogram
+from hyperpod_inference.router.exposition import Collector, cumulative
+from hyperpod_inference.router.metrics import FIRST_BYTE_BOUNDS, KNOWN_PATHS, Histogram, Metrics
 from hyperpod_inference.router.proxy import Proxy
+from hyperpod_inference.router.request import Request
 
-LABELS = (
-    "cluster_id", "cluster_name", "resource_name", "resource_type", "namespace", "model_name",
-    "model_version", "model_container_type", "pod_name", "node_name", "instance_type", "metric_source",
-    "task_type",
-)  # fmt: skip
-_FIXED = {"metric_source": "reverse-proxy", "task_type": "inference"}
+if TYPE_CHECKING:
+    from hyperpod_inference.router.exchange import Exchange
+
+LABELS = names.MODEL_LABELS
+BY_CALL = ("method", "uri", "status")
+"""Further labels of errors and times."""
+MILLISECONDS = 1000.0
+_OTHER = "other"
+
+Call = tuple[str, str, str]
+"""Method, path, status."""
 
 
 def labels_from(environ: Mapping[str, str]) -> dict[str, str]:
     """The labels of this pod from MODEL_LABEL_<NAME> variables; one that is not set is empty."""
-    given = {name: environ.get(f"MODEL_LABEL_{name.upper()}", "") for name in LABELS}
-    return given | _FIXED
+    given = {name: environ.get(names.model_label_variable(name), "") for name in LABELS}
+    fixed = {"metric_source": names.SOURCE_PROXY, "task_type": names.TASK_TYPE}
+    return given | fixed
+
+
+class ModelCounts(Metrics):
+    """What the sidecar counts beside what every data plane process does: errors and times by call.
+
+    paths: paths told apart, beside those of `KNOWN_PATHS`; all others are one, so that nobody who tries
+    random paths grows the series.
+    """
+
+    def __init__(self, paths: Iterable[str] = ()) -> None:
+        super().__init__()
+        self._paths = KNOWN_PATHS | {*paths}
+        self.failed: Counter[Call] = Counter()
+        self.latency: dict[Call, Histogram] = {}
+        self.first_byte: dict[Call, Histogram] = {}
+
+    def ended(self, exchange: "Exchange", now: float) -> None:
+        """A request is over."""
+        super().ended(exchange, now)
+        request, status = exchange.request, exchange.status
+        if request.method != b"POST":
+            return
+        call = self._call(request, status)
+        _of(self.latency, call).observe(now - request.started)
+        if exchange.first_byte:
+            _of(self.first_byte, call).observe(exchange.first_byte)
+        if status >= 400 or exchange.reason:
+            self.failed[call] += 1
+
+    def overflowed(self, request: Request, status: int) -> None:
+        """A request found no place."""
+        super().overflowed(request, status)
+        self.failed[self._call(request, status)] += 1
+
+    def _call(self, request: Request, status: int) -> Call:
+        path = request.path
+        return request.method.decode(), path if path in self._paths else _OTHER, str(status)
+
+
+def _of(histograms: dict[Call, Histogram], call: Call) -> Histogram:
+    found = histograms.get(call)
+    if found is None:
+        found = histograms[call] = Histogram(FIRST_BYTE_BOUNDS)
+    return found
 
 
 class ModelMetrics(Collector):
     """`model_*` as the observability stack scrapes them from port 9113."""
 
-    def __init__(self, proxy: Proxy, labels: Mapping[str, str]) -> None:
-        self._proxy, self._labels = proxy, dict(labels)
+    def __init__(self, proxy: Proxy, counts: ModelCounts, labels: Mapping[str, str]) -> None:
+        self._proxy, self._counts, self._labels = proxy, counts, dict(labels)
 
     def collect(self) -> Iterable[Metric]:
-        """Five families, all with the same labels."""
-        counts, labels = self._proxy.metrics, self._labels
-        for name, text, value in (
-            (names.METRIC_INVOCATIONS, "Requests to the model", counts.invocations),
-            (names.METRIC_ERRORS, "Requests answered with 400 or above, or not at all", counts.errors),
-        ):
-            counter = CounterMetricFamily(name.removesuffix("_total"), text, labels=[*labels])
-            counter.add_metric([*labels.values()], value)
-            yield counter
-        gauge = GaugeMetricFamily(names.METRIC_CONCURRENT, "Requests in work", labels=[*labels])
-        gauge.add_metric([*labels.values()], self._proxy.queue.active)
+        """AWS's five families, then the queue; all with the labels of the pod."""
+        names_, values = [*self._labels], [*self._labels.values()]
+        counts = self._counts
+        calls = CounterMetricFamily(_base(names.METRIC_INVOCATIONS), "Requests to the model", labels=names_)
+        calls.add_metric(values, counts.invocations)
+        yield calls
+        errors = CounterMetricFamily(
+            _base(names.METRIC_ERRORS),
+            "Requests answered with 400 or above, or not whole",
+            labels=[*names_, *BY_CALL],
+        )
+        # A zero before the first error, or the share of good requests has no denominator's twin to join.
+        for call, number in (counts.failed or {("POST", _OTHER, "500"): 0}).items():
+            errors.add_metric([*values, *call], number)
+        yield errors
+        gauge = GaugeMetricFamily(names.METRIC_CONCURRENT, "Requests in work", labels=names_)
+        gauge.add_metric(values, self._proxy.queue.active)
         yield gauge
-        yield histogram(
-            names.METRIC_LATENCY, "Whole request to end of the answer", counts.duration, labels, 1000
-        )
-        yield histogram(
-            names.METRIC_TTFB, "Whole request to first byte of the answer", counts.ttfb, labels, 1000
-        )
+        yield self._times(names.METRIC_LATENCY, "Whole request to end of the answer", counts.latency)
+        yield self._times(names.METRIC_TTFB, "Whole request to first byte of the answer", counts.first_byte)
+        waiting = GaugeMetricFamily(names.METRIC_QUEUED, "Requests waiting for a place", labels=names_)
+        waiting.add_metric(values, len(self._proxy.queue))
+        yield waiting
+
+    def _times(self, name: str, text: str, by_call: Mapping[Call, Histogram]) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(name, text, labels=[*self._labels, *BY_CALL])
+        for call, source in by_call.items():
+            buckets, total = cumulative(source, MILLISECONDS)
+            family.add_metric([*self._labels.values(), *call], buckets, sum_value=total)
+        return family
+
+
+def _base(counter: str) -> str:
+    return counter.removesuffix("_total")

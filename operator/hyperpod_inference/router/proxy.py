@@ -61,12 +61,14 @@ class Proxy:
     def __init__(
         self, settings: RouterSettings, *, replicas: ReplicaSet, strategy: Strategy, pool: Pool,
         deadlines: Deadlines, metrics: Metrics, log: AccessLog, clock: Callable[[], float],
+        exchange: Callable[["Proxy", Request, ClientConnection], Exchange] = Exchange,
     ) -> None:  # fmt: skip
+        """`exchange` makes the work of one request; the sidecar's may keep what passes."""
         self.settings, self.replicas, self.strategy, self.pool = settings, replicas, strategy, pool
         self.metrics, self.clock = metrics, clock
         self.queue = Queue(settings.admission, deadlines)
         self.draining = False
-        self._deadlines, self._log = deadlines, log
+        self._deadlines, self._log, self._exchange = deadlines, log, exchange
         self._ids, self._id_prefix = count(), os.urandom(8).hex().encode()
         replicas.on_change(strategy.changed)
         replicas.on_change(pool.changed)
@@ -111,7 +113,7 @@ class Proxy:
             self.queue.leave()
 
     def _forward(self, request: Request, client: ClientConnection) -> Exchange:
-        exchange = Exchange(self, request, client)
+        exchange = self._exchange(self, request, client)
         if self.settings.request_seconds:
             self._deadlines.set(exchange, self.settings.request_seconds)
         exchange.start()

@@ -23,6 +23,7 @@ from hyperpod_inference.status.observed import Observed
 from hyperpod_inference.status.parts import Part
 from hyperpod_inference.status.refusal import told
 from hyperpod_inference.status.rollout import Rollout
+from hyperpod_inference.status.sidecars import metrics_status, sidecars
 from hyperpod_inference.status.verdict import Verdict, count, no, sentence, yes
 from hyperpod_inference.status.workload import workload
 
@@ -45,7 +46,7 @@ def judge(endpoint: InferenceEndpointConfig, observed: Observed, now: datetime) 
     state = _state(observed, verdicts)
     verdicts[conditions.READY] = _ready(endpoint, observed, verdicts, state)
     made = _status(endpoint.metadata, observed, now, state, verdicts)
-    return made | _metrics(endpoint, observed)
+    return made | metrics_status(endpoint, verdicts.get(Part.METRICS.value))
 
 
 def refused(metadata: ObjectMeta, observed: Observed, now: datetime) -> dict[str, Any]:
@@ -65,8 +66,9 @@ def _verdicts(endpoint: InferenceEndpointConfig, observed: Observed, now: dateti
     }
     verdicts |= dependencies(observed) | autoscaling(observed)
     verdicts |= arrangements(observed, verdicts[conditions.WORKLOAD_READY])
-    built = {each.part.value: no(conditions.NOT_BUILT, each.message) for each in observed.not_built}
-    return verdicts | built
+    absent = {each.part.value: no(conditions.NOT_BUILT, each.message) for each in observed.not_built}
+    beside = {kind: told for kind, told in sidecars(endpoint, observed).items() if kind not in absent}
+    return verdicts | beside | absent
 
 
 def _progressing(endpoint: InferenceEndpointConfig, observed: Observed, now: datetime) -> Verdict:
@@ -147,16 +149,6 @@ def _refusal(problems: tuple[str, ...]) -> str:
 
 def _previous(observed: Observed) -> tuple[Mapping[str, Any], ...]:
     return tuple((observed.previous_status or {}).get("conditions", ()))
-
-
-def _metrics(endpoint: InferenceEndpointConfig, observed: Observed) -> dict[str, Any]:
-    """metricsStatus, where the spec speaks of metrics; never "enabled" while nothing measures."""
-    metrics = endpoint.spec.metrics
-    if metrics is None:
-        return {}
-    absent = [each.message for each in observed.not_built if each.part is Part.METRICS]
-    said = {"state": conditions.NOT_BUILT, "errorMessage": absent[0]} if absent else {}
-    return {"metricsStatus": {"enabled": metrics.enabled and not absent, **said}}
 
 
 def _status(

@@ -18,6 +18,8 @@ ENVIRONMENT = {
     "HEALTH_PORT": "8081",
     "WEBHOOK_PORT": "9443",
     "ENABLE_WEBHOOKS": "true",
+    "SIDECAR_IMAGE": "mirror.example/sidecar:1",
+    "METRICS_COLLECTOR_IMAGE": "mirror.example/collector:1",
 }
 
 

@@ -37,17 +37,11 @@ NOT_YET = {
     "spec.invocationEndpoint": "the load balancer; the condition Ready shows it in the address",
     "spec.loadBalancer.idleTimeoutSeconds": "the load balancer",
     "spec.loadBalancer.routingAlgorithm": "the load balancer",
-    "spec.metrics": "the metrics sidecar",
-    "spec.metricsCollectorResources": "the metrics sidecar",
-    "spec.metricsSidecarResources": "the metrics sidecar",
     "spec.modelCacheConfig": "the model and image cache",
-    "spec.modelName": "the metrics sidecar's labels",
-    "spec.modelVersion": "the metrics sidecar's labels",
     "spec.pdSpec": "prefill and decode",
     "spec.s3UploaderResources": "the data capture sidecar",
     "spec.tags": "the AWS resources",
     "spec.tlsConfig": "certificates",
-    "spec.worker.requestLimits": "the metrics sidecar",
 }
 # What is no part of an object by design.
 ELSEWHERE = {

@@ -69,12 +69,6 @@ def test_what_clients_send_by_themselves_asks_for_nothing(rendered: Renders, spe
             "spec.dnsConfig",
         ),
         ({"intelligentRoutingSpec": {"enabled": True}}, Part.ROUTER, "spec.intelligentRoutingSpec"),
-        ({"metrics": {}}, Part.METRICS, "spec.metrics"),
-        (
-            {"metrics": {}, "worker": {"requestLimits": {"maxConcurrentRequests": 4}}},
-            Part.REQUEST_LIMITS,
-            "spec.worker.requestLimits",
-        ),
         ({"dataCapture": {"modelPod": {"enabled": True}}}, Part.DATA_CAPTURE, "spec.dataCapture"),
         ({"pdSpec": {"prefillSpec": {}, "decodingSpec": {}}}, Part.DISAGGREGATION, "spec.pdSpec"),
         ({"modelCacheConfig": {"imageCache": {"enabled": True}}}, Part.MODEL_CACHE, "spec.modelCacheConfig"),

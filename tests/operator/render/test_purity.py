@@ -37,7 +37,7 @@ def test_rendering_twice_gives_the_same_bytes(example: InferenceEndpointConfig) 
             {"PersistentVolume", "PersistentVolumeClaim", "Deployment"},
         ),
         ({"worker": {"modelInvocationPort": {"containerPort": 9000}}}, {"Deployment"}),
-        ({"metrics": {"enabled": True}}, set()),
+        ({"metrics": {"enabled": False}}, set()),
         ({"tags": [{"name": "team", "value": "a"}]}, set()),
         ({"invocationEndpoint": "v1/chat/completions"}, set()),
         ({"autoScalingSpec": {"maxReplicaCount": 9}}, set()),

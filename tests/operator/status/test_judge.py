@@ -65,11 +65,9 @@ def test_parts_not_built_have_their_condition_and_do_not_keep_it_from_being_read
     ready = condition(status, "Ready")
     assert ready["status"] == "True"
     assert "2 requested parts not built by this version: TLSReady, MetricsReady." in ready["message"]
-    assert status["metricsStatus"] == {
-        "enabled": False,
-        "state": "NotBuilt",
-        "errorMessage": "No sidecar is added.",
-    }
+    assert status["metricsStatus"]["enabled"] is False
+    assert status["metricsStatus"]["state"] == "NotBuilt"
+    assert status["metricsStatus"]["errorMessage"] == "No sidecar is added."
 
 
 def test_a_missing_service_keeps_the_endpoint_from_being_ready(world: World, condition: Condition) -> None:
