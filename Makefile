@@ -84,10 +84,28 @@ synth: setup  ## Synthesize the CDK app into cdk.out and say what it would deplo
 	@$(BIN)/python -m hyperpod_constructs.summary cdk.out
 
 .PHONY: manifests
-manifests: setup  ## Write the charts' manifests into dist/manifests
-	@$(BIN)/python -m hyperpod_charts.synth --output-dir dist/manifests
+manifests: setup  ## Write the manifests into dist/manifests, and a Helm chart into dist/helm
+	@$(BIN)/hyperpod-inference manifests --examples --output-dir dist/manifests
+	@$(BIN)/hyperpod-inference manifests --helm --output-dir dist/helm
 
-EXTRAS := operator router cdk local dev
+EXTRAS := operator router cdk local image dev
+# The names and the version are those of hyperpod_inference.api.names.
+IMAGE_REPOSITORY ?= hyperpod-inference
+IMAGE_VERSION = $(shell $(BIN)/python -c 'from hyperpod_inference import __version__; print(__version__)')
+# PUSH=1 sends them to IMAGE_REPOSITORY, with provenance and SBOM attested.
+IMAGE_OUTPUT = $(if $(PUSH),--push --provenance=mode=max --sbom=true,--load)
+.PHONY: image
+image: setup  ## Build the container images: operator, router and sidecar, of the same layers
+	@docker buildx version >/dev/null 2>&1 || { echo "docker with buildx is needed: https://docs.docker.com/go/buildx/"; exit 2; }
+	@for target in operator router sidecar; do \
+	  docker buildx build --file operator/Dockerfile --target $$target $(IMAGE_OUTPUT) \
+	    --build-arg VERSION=$(IMAGE_VERSION) \
+	    --build-arg REVISION=$$(git rev-parse HEAD) \
+	    --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+	    --build-arg CREATED=$$(TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd) \
+	    --tag $(IMAGE_REPOSITORY)/$$target:$(IMAGE_VERSION) .; \
+	done
+
 .PHONY: lock
 lock:  ## Resolve the dependencies again and write the locks with hashes
 	@for extra in $(EXTRAS); do \

@@ -7,6 +7,8 @@ limit.
 
 from __future__ import annotations
 
+from typing import Any
+
 from cdk8s import Chart
 from constructs import Construct
 
@@ -16,6 +18,18 @@ from hyperpod_inference.api.crd import crds
 from hyperpod_inference.api.settings import OperatorSettings
 
 
+def definitions(settings: OperatorSettings, *, cert_manager: bool = False) -> list[dict[str, Any]]:
+    """Returns the definitions of all kinds.
+
+    cert_manager: whether cert-manager writes whom to trust for conversion, instead of the operator.
+    """
+    found = crds(settings.namespace)
+    for definition in found:
+        if cert_manager and "conversion" in definition["spec"]:
+            definition["metadata"]["annotations"] = injected(settings)
+    return found
+
+
 class CrdChart(Chart):
     """Every custom resource of the group; to be Established before any of its objects is applied."""
 
@@ -23,8 +37,4 @@ class CrdChart(Chart):
         self, scope: Construct, id: str, settings: OperatorSettings, *, cert_manager: bool = False
     ) -> None:
         super().__init__(scope, id)
-        definitions = crds(settings.namespace)
-        for definition in definitions:
-            if cert_manager and "conversion" in definition["spec"]:
-                definition["metadata"]["annotations"] = injected(settings)
-        add_all(self, definitions)
+        add_all(self, definitions(settings, cert_manager=cert_manager))

@@ -11,6 +11,7 @@ from typing import Any
 from cdk8s import Chart
 from constructs import Construct
 
+from hyperpod_charts.availability import disruption_budget, spread
 from hyperpod_charts.labels import COMMON, POD, SELECTOR
 from hyperpod_charts.manifest import add_all
 from hyperpod_inference.api import names
@@ -26,7 +27,9 @@ FIELDS = {"POD_NAME": "metadata.name", "POD_IP": "status.podIP", "NODE_NAME": "s
 ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
 
 
-def operator_objects(settings: OperatorSettings, replicas: int = 1) -> list[dict[str, Any]]:
+def operator_objects(
+    settings: OperatorSettings, replicas: int = 1, image: str = names.OPERATOR_IMAGE
+) -> list[dict[str, Any]]:
     """Returns the operator's objects in apply order.
 
     replicas: 1 or more. One holds the leader lease and works; the others stand by.
@@ -36,8 +39,8 @@ def operator_objects(settings: OperatorSettings, replicas: int = 1) -> list[dict
     return [
         service_account(settings),
         metrics_service(settings),
-        deployment(settings, replicas),
-        disruption_budget(settings),
+        deployment(settings, replicas, image),
+        disruption_budget(_metadata(settings), SELECTOR),
     ]
 
 
@@ -65,7 +68,7 @@ def metrics_service(settings: OperatorSettings) -> dict[str, Any]:
     }
 
 
-def deployment(settings: OperatorSettings, replicas: int) -> dict[str, Any]:
+def deployment(settings: OperatorSettings, replicas: int, image: str) -> dict[str, Any]:
     """Returns the Deployment. A new pod is up and standing by before the old one gives the lease away."""
     return {
         "apiVersion": "apps/v1",
@@ -76,26 +79,12 @@ def deployment(settings: OperatorSettings, replicas: int) -> dict[str, Any]:
             "revisionHistoryLimit": 3,
             "selector": {"matchLabels": SELECTOR},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "template": {"metadata": {"labels": POD}, "spec": _pod(settings)},
+            "template": {"metadata": {"labels": POD}, "spec": _pod(settings, image)},
         },
     }
 
 
-def disruption_budget(settings: OperatorSettings) -> dict[str, Any]:
-    """Returns the PodDisruptionBudget: one pod at a time; a lone replica may leave, so no drain hangs."""
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": _metadata(settings),
-        "spec": {
-            "maxUnavailable": 1,
-            "selector": {"matchLabels": SELECTOR},
-            "unhealthyPodEvictionPolicy": "AlwaysAllow",
-        },
-    }
-
-
-def _pod(settings: OperatorSettings) -> dict[str, Any]:
+def _pod(settings: OperatorSettings, image: str) -> dict[str, Any]:
     return {
         "serviceAccountName": settings.service_account_name,
         # Ahead of model pods when a node runs short: without the operator no endpoint heals.
@@ -107,19 +96,16 @@ def _pod(settings: OperatorSettings) -> dict[str, Any]:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "affinity": {"nodeAffinity": _amd64_linux()},
-        "topologySpreadConstraints": [
-            _spread("topology.kubernetes.io/zone"),
-            _spread("kubernetes.io/hostname"),
-        ],
+        "topologySpreadConstraints": spread(SELECTOR),
         # Exactly one: `hyp get-operator-logs` names no container.
-        "containers": [_container(settings)],
+        "containers": [_container(settings, image)],
     }
 
 
-def _container(settings: OperatorSettings) -> dict[str, Any]:
+def _container(settings: OperatorSettings, image: str) -> dict[str, Any]:
     return {
         "name": names.OPERATOR_CONTAINER,
-        "image": names.OPERATOR_IMAGE,
+        "image": image,
         "args": ["operator", "--leader-elect", "--bind-address=$(POD_IP)"],
         "env": _environment(settings),
         "ports": [
@@ -165,15 +151,6 @@ def _amd64_linux() -> dict[str, Any]:
     }
 
 
-def _spread(key: str) -> dict[str, Any]:
-    return {
-        "maxSkew": 1,
-        "topologyKey": key,
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": SELECTOR},
-    }
-
-
 def _metadata(settings: OperatorSettings, name: str = names.OPERATOR_NAME) -> dict[str, Any]:
     return {"name": name, "namespace": settings.namespace, "labels": COMMON}
 
@@ -181,6 +158,14 @@ def _metadata(settings: OperatorSettings, name: str = names.OPERATOR_NAME) -> di
 class OperatorChart(Chart):
     """Everything that makes the operator run, given its roles."""
 
-    def __init__(self, scope: Construct, id: str, settings: OperatorSettings, *, replicas: int = 1) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        settings: OperatorSettings,
+        *,
+        replicas: int = 1,
+        image: str = names.OPERATOR_IMAGE,
+    ) -> None:
         super().__init__(scope, id)
-        add_all(self, operator_objects(settings, replicas))
+        add_all(self, operator_objects(settings, replicas, image))

@@ -19,6 +19,7 @@ import yaml
 from cdk8s import Chart
 from constructs import Construct
 
+from hyperpod_charts.availability import disruption_budget, spread
 from hyperpod_charts.labels import COMMON
 from hyperpod_charts.manifest import add_all
 from hyperpod_charts.rbac import RBAC_GROUP
@@ -64,6 +65,7 @@ def scheduler_objects(settings: OperatorSettings, image: str = IMAGE) -> list[di
         *_roles(settings),
         _config_map(settings),
         _deployment(settings, image),
+        disruption_budget(_metadata(settings), SELECTOR),
     ]
 
 
@@ -171,6 +173,7 @@ def _pod(image: str) -> dict[str, Any]:
             "runAsGroup": 65532,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        "topologySpreadConstraints": spread(SELECTOR),
         "containers": [_container(image)],
         "volumes": [{"name": "config", "configMap": {"name": NAME}}],
     }

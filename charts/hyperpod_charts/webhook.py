@@ -26,8 +26,8 @@ def webhook_objects(settings: OperatorSettings, *, cert_manager: bool = False) -
 
     cert_manager: let cert-manager, which has to be installed, issue the certificate; else the operator does.
     """
-    issuing = [issuer(settings), certificate(settings)] if cert_manager else []
-    return [service(settings), *issuing, validation(settings, cert_manager=cert_manager)]
+    issued = issuing(settings) if cert_manager else []
+    return [service(settings), *issued, validation(settings, cert_manager=cert_manager)]
 
 
 def service(settings: OperatorSettings) -> dict[str, Any]:
@@ -83,28 +83,57 @@ def injected(settings: OperatorSettings) -> dict[str, str]:
     return {names.CERT_MANAGER_INJECT: f"{settings.namespace}/{names.WEBHOOK_CERTIFICATE}"}
 
 
-def issuer(settings: OperatorSettings) -> dict[str, Any]:
-    """Returns the Issuer of the webhook's certificate, which nobody but the API server has to trust."""
+def issuing(settings: OperatorSettings) -> list[dict[str, Any]]:
+    """Returns what cert-manager keeps: an authority, and the certificate that the operator serves from.
+
+    Two steps, so that a renewed serving certificate is trusted before anybody has heard of it. Nobody but the
+    API server has to trust the authority, so it signs itself.
+    """
+    authority, serving = f"{names.WEBHOOK_CERTIFICATE}-ca", names.WEBHOOK_CERTIFICATE
+    host = f"{names.WEBHOOK_SERVICE}.{settings.namespace}.svc"
+    return [
+        _issuer(settings, authority, {"selfSigned": {}}),
+        _certificate(
+            settings,
+            authority,
+            {
+                "isCA": True,
+                "commonName": "hyperpod-inference-webhook-ca",
+                "secretName": authority,
+                "duration": "87600h",  # 10 years
+            },
+        ),
+        _issuer(settings, serving, {"ca": {"secretName": authority}}),
+        _certificate(
+            settings,
+            serving,
+            {
+                "secretName": names.WEBHOOK_SECRET,
+                "dnsNames": [host, f"{host}.cluster.local"],
+                "duration": "2160h",  # 90 days, renewed after 60
+                "usages": ["digital signature", "server auth"],
+            },
+        ),
+    ]
+
+
+def _issuer(settings: OperatorSettings, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": CERT_MANAGER,
         "kind": "Issuer",
-        "metadata": _metadata(settings, names.WEBHOOK_CERTIFICATE),
-        "spec": {"selfSigned": {}},
+        "metadata": _metadata(settings, name),
+        "spec": dict(spec),
     }
 
 
-def certificate(settings: OperatorSettings) -> dict[str, Any]:
-    """Returns the Certificate that cert-manager keeps in the Secret which the operator serves from."""
-    host = f"{names.WEBHOOK_SERVICE}.{settings.namespace}.svc"
+def _certificate(settings: OperatorSettings, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a Certificate that the Issuer of the same name issues."""
+    key = {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}
     return {
         "apiVersion": CERT_MANAGER,
         "kind": "Certificate",
-        "metadata": _metadata(settings, names.WEBHOOK_CERTIFICATE),
-        "spec": {
-            "secretName": names.WEBHOOK_SECRET,
-            "dnsNames": [host, f"{host}.cluster.local"],
-            "issuerRef": {"kind": "Issuer", "name": names.WEBHOOK_CERTIFICATE},
-        },
+        "metadata": _metadata(settings, name),
+        "spec": {**spec, "privateKey": key, "issuerRef": {"kind": "Issuer", "name": name}},
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from hyperpod_charts.scheduler import OTHER_WEIGHTS, configuration, scheduler_objects
-from hyperpod_charts.synth import main, manifests
+from hyperpod_charts.synth import manifests, synth
 from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
 
@@ -30,11 +30,12 @@ def test_it_is_not_installed_unless_asked_for(chart_settings: OperatorSettings) 
     assert not any("scheduler" in name for name in installed)
 
 
-def test_the_command_adds_it_before_the_example_with_the_image_given(tmp_path: Path) -> None:
-    assert main(["--output-dir", str(tmp_path), "--strict-scheduler", IMAGE], {}) == 0
-    files = sorted(path.name for path in tmp_path.iterdir())
-    assert files[-2:] == ["0005-scheduler.k8s.yaml", "0006-example.k8s.yaml"]
-    assert f"image: {IMAGE}" in (tmp_path / files[-2]).read_text("utf-8")
+def test_it_comes_before_the_example_with_the_image_given(
+    tmp_path: Path, chart_settings: OperatorSettings
+) -> None:
+    files = synth(tmp_path, chart_settings, scheduler_image=IMAGE)
+    assert [path.name for path in files[-2:]] == ["0006-scheduler.k8s.yaml", "0007-example.k8s.yaml"]
+    assert f"image: {IMAGE}" in files[-2].read_text("utf-8")
 
 
 def test_one_point_of_node_affinity_outweighs_all_other_scores_together(

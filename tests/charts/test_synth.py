@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from hyperpod_charts.example import example
-from hyperpod_charts.synth import main, manifests, synth
+from hyperpod_charts.synth import manifests, synth
 from hyperpod_inference.api import names
 from hyperpod_inference.api.parse import parse
 from hyperpod_inference.api.settings import OperatorSettings
@@ -18,9 +18,10 @@ FILES = [
     "0000-crds.k8s.yaml",
     "0001-namespace.k8s.yaml",
     "0002-rbac.k8s.yaml",
-    "0003-webhook.k8s.yaml",
-    "0004-operator.k8s.yaml",
-    "0005-example.k8s.yaml",
+    "0003-network.k8s.yaml",
+    "0004-webhook.k8s.yaml",
+    "0005-operator.k8s.yaml",
+    "0006-example.k8s.yaml",
 ]
 
 
@@ -48,10 +49,10 @@ def test_the_same_settings_give_the_same_bytes(tmp_path: Path, chart_settings: O
 
 
 def test_files_of_an_earlier_synth_go_others_stay(tmp_path: Path, chart_settings: OperatorSettings) -> None:
-    (tmp_path / "0007-gone.k8s.yaml").touch()
+    (tmp_path / "0009-gone.k8s.yaml").touch()
     (tmp_path / "mine.yaml").touch()
     synth(tmp_path, chart_settings, example=False)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [*FILES[:5], "mine.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*FILES[:6], "kustomization.yaml", "mine.yaml"]
 
 
 def test_what_is_needed_first_comes_first(installed: list[dict[str, Any]]) -> None:
@@ -63,6 +64,7 @@ def test_what_is_needed_first_comes_first(installed: list[dict[str, Any]]) -> No
         "Role",
         "ClusterRoleBinding",
         "RoleBinding",
+        "NetworkPolicy",
         "Service",
         "ValidatingWebhookConfiguration",
         "ServiceAccount",
@@ -98,23 +100,18 @@ def test_an_example_that_does_not_exist_is_refused_with_those_there_are() -> Non
         example("none.yaml")
 
 
-def test_the_command_prints_the_files_and_reads_the_settings_from_the_environment(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_kustomization_lists_the_files_in_apply_order(
+    tmp_path: Path, chart_settings: OperatorSettings
 ) -> None:
-    assert main(["--output-dir", str(tmp_path)], {"AWS_REGION": "eu-north-1"}) == 0
-    printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
-    assert [path.name for path in printed] == FILES
-    assert {"name": "AWS_REGION", "value": "eu-north-1"} in _environment(read(printed))
+    paths = synth(tmp_path, chart_settings)
+    body = yaml.safe_load((tmp_path / "kustomization.yaml").read_text("utf-8"))
+    assert (body["apiVersion"], body["kind"]) == ("kustomize.config.k8s.io/v1beta1", "Kustomization")
+    assert body["resources"] == [path.name for path in paths]
 
 
-def test_a_setting_that_is_not_allowed_ends_the_command_with_status_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["--output-dir", str(tmp_path)], {"AWS_REGION": "Oregon"}) == 2
-    assert "AWS_REGION: got 'Oregon', expected a region such as us-west-2" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
-
-
-def _environment(bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    (deployment,) = (body for body in bodies if body["kind"] == "Deployment")
-    return list(deployment["spec"]["template"]["spec"]["containers"][0]["env"])
+def test_image_and_replicas_of_the_operator_can_be_chosen(chart_settings: OperatorSettings) -> None:
+    image = "111122223333.dkr.ecr.us-west-2.amazonaws.com/operator:1@sha256:" + "0" * 64
+    made = manifests(chart_settings, image=image, replicas=3)
+    (deployment,) = (body for body in made if body["kind"] == "Deployment")
+    assert deployment["spec"]["replicas"] == 3
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == image

@@ -16,7 +16,7 @@ except ImportError:  # PyYAML without libyaml: the same text, ten times slower
     from yaml import SafeDumper  # type: ignore[assignment]
 
 
-class _Dumper(SafeDumper):
+class Dumper(SafeDumper):
     """YAML without anchors: blocks that models share are written out each time."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -68,4 +68,4 @@ def _together(definitions: Sequence[dict[str, Any]], form: str) -> str:
 def _text(body: dict[str, Any], form: str) -> str:
     if form == "json":
         return json.dumps(body, indent=2) + "\n"
-    return yaml.dump(body, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+    return yaml.dump(body, Dumper=Dumper, sort_keys=False, width=110, allow_unicode=True)

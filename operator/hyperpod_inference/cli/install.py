@@ -1,19 +1,14 @@
-"""What `local up` and the demo install into a cluster: the charts' manifests, without the example.
+"""What `local up` and the demo install into a cluster: the charts' manifests, without the example."""
 
-The charts need cdk8s, which the operator's own image never holds; so this is the one place of the command
-line that reads them, and it says what to install when they are missing.
-"""
-
-import os
 from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
-import click
 import yaml
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.cli import charts
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
 from hyperpod_inference.local.cluster import LocalCluster
@@ -58,16 +53,8 @@ async def install_operator(client: Client, say: Callable[[str], None]) -> None:
 
 def charted(settings: OperatorSettings) -> list[dict[str, Any]]:
     """Everything of the charts but the example, in apply order."""
-    # jsii prints an 11-line banner on Node 20 otherwise.
-    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
-    try:
-        from hyperpod_charts import synth
-    except ImportError as missing:
-        raise click.ClickException(
-            f"the charts are not installed ({missing}): pip install 'hyperpod-inference[cdk]', or start the "
-            "cluster alone with --bare"
-        ) from missing
-    return synth.manifests(settings, example=False)
+    manifests: list[dict[str, Any]] = charts.load("synth").manifests(settings, example=False)
+    return manifests
 
 
 def example() -> dict[str, Any]:

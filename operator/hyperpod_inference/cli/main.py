@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "explain": Lazy("explain", "Say what a field means and may hold."),
     "render": Lazy("render", "Show what the operator would create for a manifest."),
     "plan": Lazy("plan", "Show what applying a manifest would change in a cluster.", extra="operator"),
+    "manifests": Lazy("manifests", "Write what installs the operator in a cluster.", extra="cdk"),
     "operator": Lazy("operator", "Run the operator.", extra="operator"),
     "local": Lazy("local", "Run a whole cluster on this machine.", extra="local"),
     "demo": Lazy("demo", "From a manifest to a chat answer on this machine.", extra="dev"),
