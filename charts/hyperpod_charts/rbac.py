@@ -72,6 +72,9 @@ CLUSTER: tuple[Permission, ...] = (
     ),
     Permission("apps", ("deployments",), OWN, "the model servers"),
     Permission(CORE, ("services",), OWN, "the address of each endpoint"),
+    Permission("policy", ("poddisruptionbudgets",), OWN, "keep a router while nodes are drained"),
+    Permission("networking.k8s.io", ("ingresses",), OWN, "the load balancer of each endpoint"),
+    Permission("networking.k8s.io", ("ingressclasses",), FOLLOW, "say whether anybody makes load balancers"),
     Permission(CORE, ("persistentvolumes", "persistentvolumeclaims"), OWN, "model files on S3 and FSx"),
     Permission(CORE, ("pods",), FOLLOW, "say why a replica does not run"),
     Permission(CORE, ("nodes",), FOLLOW, "say on which instance type a replica runs"),
@@ -119,15 +122,33 @@ OPERATOR_NAMESPACE: tuple[Permission, ...] = (
 )
 
 
+# One account for the routers of all endpoints, in the operator's namespace. Cluster-wide, because a binding
+# for each namespace would need an operator that may bind roles: worth more to an attacker than pod addresses.
+ROUTER: tuple[Permission, ...] = (
+    Permission("discovery.k8s.io", ("endpointslices",), FOLLOW, "follow the ready replicas of an endpoint"),
+)
+
+
 def rbac(settings: OperatorSettings) -> list[dict[str, Any]]:
-    """Returns the roles, then the bindings that give them to the operator's ServiceAccount."""
+    """Returns the roles, then the bindings that give them to the operator's and the routers' accounts."""
     cluster = {"name": names.OPERATOR_NAME, "labels": COMMON}
     local = {**cluster, "namespace": settings.namespace}
     return [
         _role("ClusterRole", cluster, CLUSTER),
         _role("Role", local, OPERATOR_NAMESPACE),
-        _binding("ClusterRoleBinding", "ClusterRole", cluster, settings),
-        _binding("RoleBinding", "Role", local, settings),
+        _binding("ClusterRoleBinding", "ClusterRole", cluster, settings.service_account_name, settings),
+        _binding("RoleBinding", "Role", local, settings.service_account_name, settings),
+        *_router_account(settings),
+    ]
+
+
+def _router_account(settings: OperatorSettings) -> list[dict[str, Any]]:
+    cluster = {"name": names.ROUTER_ROLE, "labels": COMMON}
+    metadata = {"name": names.ROUTER_SERVICE_ACCOUNT, "namespace": settings.namespace, "labels": COMMON}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        _role("ClusterRole", cluster, ROUTER),
+        _binding("ClusterRoleBinding", "ClusterRole", cluster, names.ROUTER_SERVICE_ACCOUNT, settings),
     ]
 
 
@@ -141,7 +162,7 @@ def _role(kind: str, metadata: dict[str, Any], table: tuple[Permission, ...]) ->
 
 
 def _binding(
-    kind: str, role_kind: str, metadata: dict[str, Any], settings: OperatorSettings
+    kind: str, role_kind: str, metadata: dict[str, Any], account: str, settings: OperatorSettings
 ) -> dict[str, Any]:
     return {
         "apiVersion": f"{RBAC_GROUP}/v1",
@@ -151,7 +172,7 @@ def _binding(
         "subjects": [
             {
                 "kind": "ServiceAccount",
-                "name": settings.service_account_name,
+                "name": account,
                 "namespace": settings.namespace,
             }
         ],

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from hyperpod_charts.rbac import CLUSTER, OPERATOR_NAMESPACE, Permission, rbac
+from hyperpod_charts.rbac import CLUSTER, OPERATOR_NAMESPACE, ROUTER, Permission, rbac
+from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
 
-TABLE = (*CLUSTER, *OPERATOR_NAMESPACE)
+TABLE = (*CLUSTER, *OPERATOR_NAMESPACE, *ROUTER)
 VERBS = {"get", "list", "watch", "create", "update", "patch", "delete"}
 
 
@@ -20,9 +21,8 @@ def cells(table: tuple[Permission, ...]) -> list[tuple[str, str, str]]:
 
 @pytest.fixture
 def roles() -> dict[str, dict[str, Any]]:
-    return {
-        body["kind"]: body for body in rbac(OperatorSettings(namespace="models", service_account_name="me"))
-    }
+    made = rbac(OperatorSettings(namespace="models", service_account_name="me"))
+    return {body["kind"]: body for body in made if body["metadata"]["name"] == names.OPERATOR_NAME}
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.group}/{','.join(row.resources)}")
@@ -69,3 +69,20 @@ def test_what_the_operator_needs_for_itself_is_granted_in_its_namespace_only(
     assert roles["Role"]["metadata"]["namespace"] == "models"
     assert roles["RoleBinding"]["metadata"]["namespace"] == "models"
     assert "namespace" not in roles["ClusterRole"]["metadata"]
+
+
+def test_the_routers_account_may_only_follow_endpoint_slices() -> None:
+    made = {body["kind"]: body for body in rbac(OperatorSettings(namespace="models")) if _is_routers(body)}
+    (rule,) = made["ClusterRole"]["rules"]
+    assert rule == {
+        "apiGroups": ["discovery.k8s.io"],
+        "resources": ["endpointslices"],
+        "verbs": ["list", "watch"],
+    }
+    subject = {"kind": "ServiceAccount", "name": "pod-reader", "namespace": "models"}
+    assert made["ClusterRoleBinding"]["subjects"] == [subject]
+    assert made["ServiceAccount"]["metadata"]["namespace"] == "models"
+
+
+def _is_routers(body: dict[str, Any]) -> bool:
+    return body["metadata"]["name"] in (names.ROUTER_ROLE, names.ROUTER_SERVICE_ACCOUNT)

@@ -15,12 +15,12 @@ from types import ModuleType
 from unittest.mock import Mock
 
 import hyperpod_inference.controllers
-from hyperpod_charts.rbac import CLUSTER, OPERATOR_NAMESPACE, Permission
+from hyperpod_charts.rbac import CLUSTER, OPERATOR_NAMESPACE, ROUTER, Permission
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS
 from hyperpod_inference.controllers.kinds import CUSTOM, ENDPOINTS
 from hyperpod_inference.controllers.manager import Operator
-from hyperpod_inference.kube import apply, events, lease
+from hyperpod_inference.kube import apply, events, lease, resources
 from hyperpod_inference.kube.metrics import Metrics
 from hyperpod_inference.kube.resources import (
     CRDS,
@@ -30,6 +30,7 @@ from hyperpod_inference.kube.resources import (
     VALIDATING_WEBHOOK_CONFIGURATIONS,
     Resource,
 )
+from hyperpod_inference.router import discovery
 from hyperpod_inference.webhook import keeper
 
 Cell = tuple[str, str, str]
@@ -106,6 +107,17 @@ def test_what_the_cluster_role_allows_is_what_the_operator_asks_for() -> None:
 def test_what_the_role_in_the_operators_namespace_allows_is_what_the_lease_and_the_webhook_need() -> None:
     webhook = {cell(SECRETS, verb) for verb in ("list", "watch")} | set(called(keeper))
     assert allowed(OPERATOR_NAMESPACE) == set(called(lease)) | webhook - TRUST
+
+
+def test_what_the_routers_role_allows_is_what_their_discovery_follows() -> None:
+    source = ast.parse(inspect.getsource(discovery))
+    followed = [
+        ast.unparse(node.args[1]).rpartition(".")[2]
+        for node in ast.walk(source)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Reflector"
+    ]
+    asked = {cell(getattr(resources, name), verb) for name in followed for verb in ("list", "watch")}
+    assert allowed(ROUTER) == asked != set()
 
 
 def test_the_calls_in_the_source_are_really_found() -> None:

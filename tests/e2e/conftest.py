@@ -1,6 +1,9 @@
 """The whole path on the local cluster: the operator installed from the charts, as `local up` does."""
 
-from collections.abc import AsyncIterator
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,6 +57,31 @@ async def endpoint(client: Client, operator: None) -> AsyncIterator[dict[str, An
     except NotFound:
         return
     await gone(client, f"app={name}")
+
+
+@pytest.fixture
+def kill_pod() -> Callable[[str], None]:
+    """SIGKILL the processes of a pod whose container has POD_NAME, as an out-of-memory kill would."""
+    return _kill
+
+
+def _kill(pod: str) -> None:
+    marker = f"POD_NAME={pod}".encode()
+    victims = [
+        int(process.name)
+        for process in Path("/proc").iterdir()
+        if process.name.isdigit() and marker in _environment(process)
+    ]
+    assert victims, f"no process of pod {pod} is running"
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+
+
+def _environment(process: Path) -> list[bytes]:
+    try:
+        return (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 async def gone(client: Client, selector: str, within: float = 90.0) -> None:

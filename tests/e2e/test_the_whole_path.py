@@ -1,10 +1,8 @@
 """A custom resource in, a real chat completion out, through the real scheduler."""
 
 import json
-import os
-import signal
 import subprocess
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -60,7 +58,7 @@ async def test_replicas_fall_back_in_order_and_a_real_engine_answers(
 
 
 async def test_an_operator_killed_in_the_middle_of_the_path_comes_back_and_finishes(
-    client: Client, endpoint: dict[str, Any]
+    client: Client, endpoint: dict[str, Any], kill_pod: Callable[[str], None]
 ) -> None:
     body = json.loads(json.dumps(endpoint))
     body["spec"]["replicas"] = 1
@@ -72,7 +70,7 @@ async def test_an_operator_killed_in_the_middle_of_the_path_comes_back_and_finis
         return None
 
     await wait_for("the operator to begin", begun, 60.0)
-    kill(await operator_pod(client))
+    kill_pod(await operator_pod(client))
 
     seen = await ready(client, body)
     assert seen["status"]["state"] == "DeploymentComplete"
@@ -89,26 +87,6 @@ async def operator_pod(client: Client) -> str:
     pods = await client.list(PODS, names.OPERATOR_NAMESPACE, label_selector=selector)
     (pod,) = pods.items
     return str(pod["metadata"]["name"])
-
-
-def kill(pod: str) -> None:
-    """SIGKILL the process of this pod, as an out-of-memory kill would."""
-    marker = f"POD_NAME={pod}".encode()
-    victims = [
-        int(process.name)
-        for process in Path("/proc").iterdir()
-        if process.name.isdigit() and marker in environment(process)
-    ]
-    assert victims, f"no process of pod {pod} is running"
-    for victim in victims:
-        os.kill(victim, signal.SIGKILL)
-
-
-def environment(process: Path) -> list[bytes]:
-    try:
-        return (process / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return []
 
 
 def kubectl(cluster: LocalCluster, *arguments: str) -> str:

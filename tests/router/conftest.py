@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
@@ -124,9 +124,12 @@ class Bench:
 
     async def router(
         self, *servers: ModelServer | Address, collector: Any = RouterMetrics, metrics: Any = Metrics,
-        exchange: Any = Exchange, tls: Any = None, **settings: object,
+        exchange: Any = Exchange, tls: Any = None, prefill: Sequence[ModelServer] = (), **settings: object,
     ) -> Router:  # fmt: skip
-        """A router in front of them; short deadlines unless `settings` say otherwise."""
+        """A router in front of them; short deadlines unless `settings` say otherwise.
+
+        With `prefill` servers, the others decode.
+        """
         defaults = {
             "strategy": "roundrobin",
             "drain_delay": 0.0,
@@ -144,6 +147,7 @@ class Bench:
                 metrics=metrics,
                 exchange=exchange,
                 log=AccessLog(self.log.append, 0.0),
+                prefill=Fixed([server.address for server in prefill]) if prefill else None,
             )
         )
 

@@ -95,6 +95,18 @@ class EndpointSpec(Value):
 
     rules = ENDPOINT_RULES
 
+    @property
+    def routed(self) -> bool:
+        """Whether requests go through a router: asked for, or needed by separate servers."""
+        routing = self.intelligent_routing_spec
+        return self.pd_spec is not None or (routing is not None and routing.enabled)
+
+    @property
+    def routing_strategy(self) -> str:
+        """How a router chooses a replica."""
+        routing = self.intelligent_routing_spec
+        return routing.routing_strategy if routing else "prefixaware"
+
 
 class InferenceEndpointConfig(Resource):
     """A model server of your own, from an image and a model source."""

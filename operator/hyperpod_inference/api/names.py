@@ -59,7 +59,9 @@ LABEL_PART_OF = "app.kubernetes.io/part-of"
 LABEL_OWNER_KIND = f"{GROUP}/owner-kind"  # ours: with the two below, finds children across namespaces
 LABEL_OWNER_NAME = f"{GROUP}/owner-name"
 LABEL_OWNER_NAMESPACE = f"{GROUP}/owner-namespace"
+COMPONENT_ROUTER = "router"  # ours: tells a router's pods from model pods
 LABEL_DPD_ROLE = f"{GROUP}/dpd-role"
+PREFILL, DECODE = "prefill", "decode"
 LABEL_WEIGHTS_CACHE_PREFIX = f"{GROUP}/weights-cache-ready."
 LABEL_IMAGE_CACHE_PREFIX = f"{GROUP}/image-cache-ready."
 ANNOTATION_SPEC_HASH = f"{GROUP}/spec-hash"  # ours: hash of what was rendered
@@ -72,6 +74,7 @@ NODE_REGION = "topology.kubernetes.io/region"
 NODE_HOSTNAME = "kubernetes.io/hostname"
 NODE_CLUSTER_NAME = "sagemaker.amazonaws.com/cluster-name"
 NODE_HEALTH = "sagemaker.amazonaws.com/node-health-status"
+NODE_PLACEMENT_GROUP = "sagemaker.amazonaws.com/placement-group"  # ours: whoever makes the nodes sets it
 NODE_HEALTHY = "Schedulable"
 NODE_DEEP_HEALTH = "sagemaker.amazonaws.com/deep-health-check-status"
 NODE_INSTANCE_GROUP = "sagemaker.amazonaws.com/instance-group-name"
@@ -96,13 +99,25 @@ PREFETCH_CONTAINER = "model-prefetch"  # ours
 PREFETCH_VOLUME = "model-weights-copy"  # reserved: users' own init containers write to it
 TIERED_STORAGE_VOLUME = "tiered-storage-shm"  # ours
 ROUTER_CONTAINER = "router-container"
+ROUTER_PORT = 8080  # ours
+ROUTER_ADMIN_PORT = 9090  # ours: probes and metrics
+PD_INIT_PORTS = tuple(range(7300, 7308))  # ours: of a decode server, one for each tensor-parallel rank
+PD_ALLOC_PORTS = tuple(range(7400, 7408))  # ours: the same
+ROUTER_READY_PATH = "/readyz"
+KV_EVENTS_PORT = 5557  # vLLM's default: where a model server publishes what its KV cache holds
 MODEL_MOUNT_PATH = "/opt/ml/model"
 S3_CSI_DRIVER = "s3.csi.aws.com"
 FSX_CSI_DRIVER = "fsx.csi.aws.com"
 GATED_MODEL_SERVICE_ACCOUNT = "hyperpod-inference-service-account"
 ROUTER_SERVICE_ACCOUNT = "pod-reader"
+ROUTER_ROLE = "hyperpod-inference-router"  # ours
 SERVICE_PORT = 80  # ours: the endpoint's Service; the port name is the invocation port's name
 ROUTING_SERVICE_PORT = 443
+
+# --- load balancers --------------------------------------------------------------------------------------
+INGRESS_CLASS = "alb"
+ALB_PREFIX = "alb.ingress.kubernetes.io"
+ALB_CERTIFICATE = f"{ALB_PREFIX}/certificate-arn"  # AWS's migration script reads it
 
 # --- kinds of other operators ----------------------------------------------------------------------------
 CRD_SCALED_OBJECTS = "scaledobjects.keda.sh"
@@ -140,9 +155,9 @@ def deployment_name(endpoint: str) -> str:
     return endpoint
 
 
-def scaled_object_name(endpoint: str) -> str:
-    """The KEDA ScaledObject of an endpoint."""
-    return f"{endpoint}-scaled-object"
+def scaled_object_name(deployment: str) -> str:
+    """The KEDA ScaledObject of a Deployment; the model's carries the endpoint's name."""
+    return f"{deployment}-scaled-object"
 
 
 def ingress_name(endpoint: str, namespace: str, *, routed: bool) -> str:
@@ -153,6 +168,11 @@ def ingress_name(endpoint: str, namespace: str, *, routed: bool) -> str:
 def routing_service_name(endpoint: str, namespace: str) -> str:
     """The router's Service, in the operator's namespace."""
     return f"{endpoint}-{namespace}-routing-service"
+
+
+def router_name(endpoint: str, namespace: str) -> str:
+    """The router's Deployment, in the operator's namespace."""
+    return f"{endpoint}-{namespace}-router"
 
 
 def disaggregated_name(role: str, endpoint: str) -> str:

@@ -56,6 +56,7 @@ class OperatorSettings(BaseModel):
     namespace: Annotated[str, Field(alias="OPERATOR_NAMESPACE", pattern=_DNS_LABEL)] = (
         names.OPERATOR_NAMESPACE
     )
+    router_image: Annotated[str, Field(alias="ROUTER_IMAGE", min_length=1)] = names.ROUTER_IMAGE
     metrics_port: Annotated[int, Field(alias="METRICS_PORT", ge=1, le=65535)] = names.OPERATOR_METRICS_PORT
     health_port: Annotated[int, Field(alias="HEALTH_PORT", ge=1, le=65535)] = names.OPERATOR_HEALTH_PORT
     webhook_port: Annotated[int, Field(alias="WEBHOOK_PORT", ge=1, le=65535)] = names.OPERATOR_WEBHOOK_PORT

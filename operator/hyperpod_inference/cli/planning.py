@@ -30,7 +30,7 @@ from hyperpod_inference.kube.resources import (
     Body,
     Resource,
 )
-from hyperpod_inference.render import Facts, Rendered, render
+from hyperpod_inference.render import Facts, Rendered, deployments, render
 from hyperpod_inference.render.placement import distinct
 from hyperpod_inference.render.plan.objects import ObjectPlan, compared, deleted
 from hyperpod_inference.render.plan.order import only_a_preference
@@ -107,7 +107,8 @@ class Planner:
         if restarts:  # replaced pods make room for their successors; others keep their place
             self._pods = [pod for pod in self._pods if pod not in own]
         after = rooms(self._nodes, self._pods)
-        types = distinct(endpoint.spec.instance_types or ())
+        model = deployment["metadata"]["namespace"] == endpoint.metadata.namespace
+        types = distinct(endpoint.spec.instance_types or ()) if model else ()
         need, staying = needs(spec), 0 if restarts else len(own)
         beside = seats(spec, 1, types, now)
         placed = seats(spec, max(replicas - staying, 0), types, after)
@@ -136,12 +137,13 @@ class Planner:
         return await self._found(ENDPOINTS, wanted["metadata"]["name"], wanted["metadata"]["namespace"])
 
     async def _facts(self, endpoint: InferenceEndpointConfig) -> Facts:
-        namespace, name = endpoint.metadata.namespace, endpoint.metadata.name
-        scalers = (await self._client.list(HORIZONTAL_POD_AUTOSCALERS, namespace)).items
-        targets = {target for scaler in scalers for target in scaler_targets(scaler)}
-        scaled = await self._found(SCALED_OBJECTS, names.scaled_object_name(name), namespace)
-        owned = scaled is not None or f"{namespace}/{names.deployment_name(name)}" in targets
-        return Facts(scaler_owns_replicas=owned, absent_crds=await self._absent_crds())
+        found: set[str] = set()
+        for namespace, name in deployments(endpoint, self._settings):
+            scalers = (await self._client.list(HORIZONTAL_POD_AUTOSCALERS, namespace)).items
+            found |= {target for scaler in scalers for target in scaler_targets(scaler)}
+            if await self._found(SCALED_OBJECTS, names.scaled_object_name(name), namespace):
+                found.add(f"{namespace}/{name}")
+        return Facts(scaled_deployments=frozenset(found), absent_crds=await self._absent_crds())
 
     async def _absent_crds(self) -> frozenset[str]:
         """The definitions that others have not installed here."""

@@ -4,14 +4,16 @@ Children are watched by label, cached without what nobody reads, and mapped to t
 that `render` gives them; ownerReferences do not reach cluster-scoped objects or other namespaces.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hyperpod_inference.api import names
 from hyperpod_inference.kube.resources import (
     DEPLOYMENTS,
+    INGRESSES,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
+    POD_DISRUPTION_BUDGETS,
     SCALED_OBJECTS,
     SERVICES,
     Body,
@@ -21,7 +23,14 @@ from hyperpod_inference.kube.store import Key, Store
 from hyperpod_inference.render.identity import LABEL_VALUE_LIMIT, bounded
 
 CHILD_SELECTOR = f"{names.LABEL_DEPLOYING_SERVICE}={names.DEPLOYING_SERVICE}"
-CHILD_KINDS = (DEPLOYMENTS, SERVICES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES)
+CHILD_KINDS = (
+    DEPLOYMENTS,
+    SERVICES,
+    POD_DISRUPTION_BUDGETS,
+    INGRESSES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+)
 """What an endpoint may own on every cluster; the order is the order of removal, workload first."""
 OPTIONAL_KINDS = {SCALED_OBJECTS: names.CRD_SCALED_OBJECTS}
 """What it may own where others installed the kind; each with the name of its CustomResourceDefinition."""
@@ -74,6 +83,7 @@ class Caches:
 
     endpoints: Store = field(default_factory=Store)
     pods: Store = field(default_factory=lambda: Store({OWNER: owners}))
+    ingress_classes: Store = field(default_factory=Store)
     nodes: Store = field(default_factory=Store)
     events: Store = field(default_factory=lambda: Store({POD: event_pods}))
     scalers: Store = field(default_factory=lambda: Store({TARGET: scaler_targets}))
@@ -87,6 +97,19 @@ class Caches:
         """Every cached object that belongs to an endpoint, workload first."""
         for store in self.children.values():
             yield from store.by_index(OWNER, owner_value(namespace, name))
+
+    def scaled(self, deployments: Iterable[Key]) -> frozenset[str]:
+        """Which of these Deployments belong to a scaler, as 'namespace/name'.
+
+        From the moment a ScaledObject exists: its autoscaler may come, and set a number, any moment.
+        """
+        scaled_objects = self.children[SCALED_OBJECTS]
+        return frozenset(
+            target
+            for namespace, name in deployments
+            if self.scalers.by_index(TARGET, target := f"{namespace}/{name}")
+            or scaled_objects.get(namespace, names.scaled_object_name(name))
+        )
 
     def pods_of(self, namespace: str, name: str) -> list[Body]:
         """The pods of an endpoint."""
@@ -107,6 +130,10 @@ class Caches:
         target = scaler["spec"]["scaleTargetRef"]["name"]
         deployment = self.children[DEPLOYMENTS].get(scaler["metadata"]["namespace"], target)
         return owner_keys(deployment) if deployment is not None else []
+
+    def names_of_ingress_classes(self) -> frozenset[str]:
+        """The IngressClasses that exist: who makes load balancers."""
+        return frozenset(each["metadata"]["name"] for each in self.ingress_classes.list())
 
     def instance_types(self) -> dict[str, str]:
         """Node name to instance type."""

@@ -14,7 +14,7 @@ from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.meta import ObjectMeta
 from hyperpod_inference.api.parse import InvalidResource, parse
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.controllers.caches import CHILD_KINDS, TARGET, Caches, owner_selector
+from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS, Caches, owner_selector
 from hyperpod_inference.controllers.controller import Result
 from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.controllers.statuses import Status, StatusWriter
@@ -24,6 +24,7 @@ from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.resources import (
     DEPLOYMENTS,
+    INGRESSES,
     PERSISTENT_VOLUME_CLAIMS,
     SCALED_OBJECTS,
     SERVICES,
@@ -31,7 +32,7 @@ from hyperpod_inference.kube.resources import (
     Resource,
 )
 from hyperpod_inference.kube.store import Key, version_of
-from hyperpod_inference.render import Facts, Rendered, render
+from hyperpod_inference.render import Facts, Rendered, deployments, render
 from hyperpod_inference.status import ApplyError, Observed, due, events, judge, refused
 
 DEPENDENCY_RETRY = 20.0
@@ -95,14 +96,8 @@ class EndpointReconciler:
         return Result(requeue_after=min(wait, RESYNC if complete else DEPENDENCY_RETRY))
 
     def _render(self, endpoint: InferenceEndpointConfig) -> tuple[Rendered, tuple[str, ...]]:
-        metadata = endpoint.metadata
-        deployment = f"{metadata.namespace}/{names.deployment_name(metadata.name)}"
-        scaler = self.caches.children[SCALED_OBJECTS].get(
-            metadata.namespace, names.scaled_object_name(metadata.name)
-        )
         facts = Facts(
-            # From the moment the ScaledObject exists: its autoscaler may come, and set a number, any moment.
-            scaler_owns_replicas=bool(scaler or self.caches.scalers.by_index(TARGET, deployment)),
+            scaled_deployments=self.caches.scaled(deployments(endpoint, self.settings)),
             absent_crds=self.absent_crds(),
         )
         try:
@@ -116,7 +111,7 @@ class EndpointReconciler:
         if any(not _is_collected(manifest) for manifest in rendered.manifests):
             await self._set_finalizer(body, present=True)
         by_identity = {identity_of(obj): obj for obj in live}
-        applied, failures = await self.applier.apply_all(rendered.manifests, by_identity)
+        applied, failures = await self.applier.apply_all(rendered.in_apply_order, by_identity)
         if not failures:
             ours = [obj for obj in live if _is_ours(obj, body)]
             failures = await self.applier.prune(ours, rendered.manifests)
@@ -131,13 +126,21 @@ class EndpointReconciler:
         failures: list[ApplyFailure],
     ) -> Observed:
         """What the caches hold, and the answers of the API server where they are behind."""
-        seen = _newest((*applied, *self.caches.children_of(*_key(body))))
+        everything = _newest((*applied, *self.caches.children_of(*_key(body))))
         pods = self.caches.pods_of(*_key(body))
+        routers = [obj for obj in everything if _is_routers(obj)]
+        seen = [obj for obj in everything if not _is_routers(obj)]
         return Observed(
-            deployment=next(iter(_of_kind(seen, DEPLOYMENTS)), None),
-            pods=tuple(pods),
+            deployment=next((obj for obj in _of_kind(seen, DEPLOYMENTS) if not _role(obj)), None),
+            roles={_role(obj): obj for obj in _of_kind(seen, DEPLOYMENTS) if _role(obj)},
+            router=next(iter(_of_kind(routers, DEPLOYMENTS)), None),
+            router_service=next(iter(_of_kind(routers, SERVICES)), None),
+            router_pods=tuple(pod for pod in pods if _is_routers(pod)),
+            pods=tuple(pod for pod in pods if not _is_routers(pod)),
             services=tuple(_of_kind(seen, SERVICES)),
             claims=tuple(_of_kind(seen, PERSISTENT_VOLUME_CLAIMS)),
+            ingress=next(iter(_of_kind(everything, INGRESSES)), None),
+            ingress_classes=self.caches.names_of_ingress_classes(),
             scaled_object=next(iter(_of_kind(seen, SCALED_OBJECTS)), None),
             dependencies=rendered.dependencies,
             events=tuple(self.caches.events_of(pods)),
@@ -145,7 +148,7 @@ class EndpointReconciler:
             not_built=rendered.not_built,
             arrangements=rendered.arrangements,
             problems=problems,
-            apply_errors=(*map(_apply_error, failures), *self.blind()),
+            apply_errors=(*(_apply_error(each, rendered) for each in failures), *self.blind()),
             previous_status=self.statuses.previous(body),
         )
 
@@ -181,7 +184,10 @@ class EndpointReconciler:
     async def _remove_uncollected(self, body: Body) -> list[ApplyFailure]:
         """Remove objects that cannot name the endpoint as owner: they have no namespace, or another."""
         failures: list[ApplyFailure] = []
-        for resource in CHILD_KINDS:  # from the server: an object made a moment ago may not be cached yet
+        absent = self.absent_crds()
+        optional = (resource for resource, crd in OPTIONAL_KINDS.items() if crd not in absent)
+        # From the server: an object made a moment ago may not be cached yet.
+        for resource in (*CHILD_KINDS, *optional):
             found = await self.client.list(resource, label_selector=owner_selector(*_key(body)))
             failures += await self.applier.prune([obj for obj in found.items if not _is_collected(obj)], ())
         return failures
@@ -205,6 +211,17 @@ class EndpointReconciler:
 
 def _key(body: Body) -> Key:
     return body["metadata"]["namespace"], body["metadata"]["name"]
+
+
+def _is_routers(obj: Body) -> bool:
+    """Whether a child belongs to the router, not to the model."""
+    labels = obj["metadata"].get("labels") or {}
+    return labels.get(names.LABEL_COMPONENT) == names.COMPONENT_ROUTER
+
+
+def _role(obj: Body) -> str:
+    """'prefill' or 'decode' of a child that belongs to one of them, else ''."""
+    return str((obj["metadata"].get("labels") or {}).get(names.LABEL_DPD_ROLE, ""))
 
 
 def _is_collected(obj: Body) -> bool:
@@ -232,7 +249,7 @@ def _of_kind(objects: Iterable[Body], resource: Resource) -> list[Body]:
     return [obj for obj in objects if obj["kind"] == resource.kind]
 
 
-def _apply_error(failure: ApplyFailure) -> ApplyError:
+def _apply_error(failure: ApplyFailure, rendered: Rendered) -> ApplyError:
     """RBAC's own message names verb and kind; a failure without an answer has only its request to show."""
     error = failure.error
     prefix = "" if failure.verb == "apply" else f"cannot {failure.verb} it: "
@@ -243,4 +260,5 @@ def _apply_error(failure: ApplyFailure) -> ApplyError:
         message=prefix + message,
         status=error.status,
         reason=error.reason,
+        part=rendered.parts.get((failure.kind, failure.name)),
     )

@@ -38,7 +38,14 @@ from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.lease import DEFAULT_TIMES, Elector, LeaseTimes
 from hyperpod_inference.kube.metrics import Metrics
 from hyperpod_inference.kube.reflector import Reflector
-from hyperpod_inference.kube.resources import EVENTS, HORIZONTAL_POD_AUTOSCALERS, NODES, PODS, Resource
+from hyperpod_inference.kube.resources import (
+    EVENTS,
+    HORIZONTAL_POD_AUTOSCALERS,
+    INGRESS_CLASSES,
+    NODES,
+    PODS,
+    Resource,
+)
 from hyperpod_inference.kube.store import Store
 from hyperpod_inference.status.observed import ApplyError
 from hyperpod_inference.webhook.keeper import Keeper
@@ -166,6 +173,13 @@ class Operator:
         """Caches that make verdicts better; without them the operator still works."""
         client, caches, endpoints = self._client, self._caches, self.endpoints
         return [
+            Reflector(
+                client,
+                INGRESS_CLASSES,
+                store=caches.ingress_classes,
+                # One more or less changes what every endpoint says of its load balancer.
+                on_change=endpoints.on_change(lambda _: caches.endpoints.keys()),
+            ),
             Reflector(client, NODES, store=caches.nodes, on_change=_ignored, strip=slim_node),
             Reflector(
                 client,

@@ -1,7 +1,8 @@
 """Which local program stands for a container image.
 
 The table is all the "registry" that local nodes have: an image that is not in it gives ErrImagePull with the
-list of those that are. The operator's image is the real operator; model server images run a real engine
+list of those that are. The operator's image is the real operator, the
+router's the real router; model server images run a real engine
 (`servers.llamacpp`) with their own command line.
 """
 
@@ -86,6 +87,12 @@ TABLE: tuple[Image, ...] = (
         "otel/opentelemetry-collector-contrib:*",
         _COLLECTOR,
         "a small stand-in that scrapes and offers Prometheus metrics by the same configuration",
+    ),
+    Image(
+        "hyperpod-inference/router:*",
+        _ROUTER,
+        "the router itself",
+        commands={"hyperpod-router": _ROUTER},
     ),
     _engine("vllm/vllm-openai:*", "llama.cpp with vLLM's command line"),
     _engine("lmcache/vllm-openai:*", "llama.cpp with vLLM's command line"),

@@ -10,6 +10,7 @@ from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.parse import Problem
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.facts import Facts
+from hyperpod_inference.render.kv_cache.engine import obstacle
 
 USER_ASSIGNABLE = "sagemaker.amazonaws.com/user-assignable=true"
 Check = Callable[[InferenceEndpointConfig, OperatorSettings, Facts], Iterator[Problem]]
@@ -57,4 +58,16 @@ def _account(
         yield Problem(path="spec.kubernetes.serviceAccountName", got=repr(account), allowed=allowed, fix=fix)
 
 
-_CHECKS: tuple[Check, ...] = (_source, _account)
+def _roles(endpoint: InferenceEndpointConfig, settings: OperatorSettings, facts: Facts) -> Iterator[Problem]:
+    """Each role of pdSpec has arguments of its own, which must reach the server."""
+    why = obstacle(endpoint.spec.worker) if endpoint.spec.pd_spec else None
+    if why is not None:
+        yield Problem(
+            path="spec.worker.args",
+            got=None,
+            allowed=f"a command line to which pdSpec can add each role's arguments, but {why}",
+            fix="write the server's program in spec.worker.command and its arguments in spec.worker.args",
+        )
+
+
+_CHECKS: tuple[Check, ...] = (_source, _account, _roles)

@@ -72,6 +72,12 @@ def namespaced(endpoint: InferenceEndpointConfig, name: str) -> Manifest:
     return made | {"ownerReferences": owners} if owners else made
 
 
+def of_router(endpoint: InferenceEndpointConfig, name: str, namespace: str) -> Manifest:
+    """The metadata of a child in the operator's namespace: found by labels, removed by the finalizer."""
+    component = {names.LABEL_COMPONENT: names.COMPONENT_ROUTER}
+    return {"name": name, "namespace": namespace, "labels": labels(endpoint) | component}
+
+
 def cluster_scoped(endpoint: InferenceEndpointConfig, name: str) -> Manifest:
     """The metadata of a child without a namespace: found by labels, removed by the finalizer."""
     return {"name": name, "labels": labels(endpoint)}

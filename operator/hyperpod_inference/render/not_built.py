@@ -10,6 +10,7 @@ from hyperpod_inference.api import names
 from hyperpod_inference.api.beside import limited, measured, proxied
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.render.capture import place_of
 from hyperpod_inference.render.scaling import without_dimensions, without_region
 from hyperpod_inference.status.parts import NotBuilt, Part
 
@@ -19,19 +20,7 @@ Finder = Callable[[InferenceEndpointConfig], Iterator[NotBuilt]]
 def not_built(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> tuple[NotBuilt, ...]:
     """Every part of the spec without an object behind it, in the order of their conditions."""
     found = (part for find in _FINDERS for part in find(endpoint))
-    return (*found, *_autoscaling(endpoint, settings))
-
-
-def _load_balancer(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    """Every endpoint gets a load balancer from AWS's operator, whether its spec names one or not."""
-    service = f"http://{endpoint.metadata.name}.{endpoint.metadata.namespace}.svc:{names.SERVICE_PORT}"
-    yield _part(
-        Part.LOAD_BALANCER,
-        "spec.loadBalancer",
-        "No load balancer is created by this version of the operator. "
-        f"Inside the cluster the endpoint is reached at {service}; "
-        "for callers outside it, put an Ingress of your own in front of that Service.",
-    )
+    return (*found, *_access_logs(endpoint, settings), *_autoscaling(endpoint, settings))
 
 
 def _tls(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
@@ -83,17 +72,6 @@ def _dns(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
         )
 
 
-def _router(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    routing = endpoint.spec.intelligent_routing_spec
-    if routing and routing.enabled:
-        yield _part(
-            Part.ROUTER,
-            "spec.intelligentRoutingSpec",
-            f"No router is created by this version of the operator: instead of {routing.routing_strategy} "
-            "routing, the Service spreads connections over the replicas evenly.",
-        )
-
-
 def _metrics(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
     """The proxy speaks HTTP/1.1."""
     if measured(endpoint.spec) and not proxied(endpoint.spec):
@@ -117,7 +95,7 @@ def _request_limits(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
 
 def _data_capture(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
     capture = endpoint.spec.data_capture
-    tiers = (capture.sagemaker_endpoint, capture.load_balancer, capture.model_pod) if capture else ()
+    tiers = (capture.sagemaker_endpoint, capture.model_pod) if capture else ()
     if any(tier and tier.enabled for tier in tiers):
         yield _part(
             Part.DATA_CAPTURE,
@@ -126,13 +104,16 @@ def _data_capture(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
         )
 
 
-def _disaggregation(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    if endpoint.spec.pd_spec:
+def _access_logs(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> Iterator[NotBuilt]:
+    """The tier of the load balancer, where nobody says into which bucket, or of which cluster."""
+    capture = endpoint.spec.data_capture
+    asked = capture is not None and capture.load_balancer is not None and capture.load_balancer.enabled
+    if asked and place_of(endpoint, settings, "alb") is None:
         yield _part(
-            Part.DISAGGREGATION,
-            "spec.pdSpec",
-            "Prefill and decode are not separated by this version of the operator: every replica does both, "
-            "as spec.worker and spec.replicas say.",
+            Part.DATA_CAPTURE,
+            "spec.dataCapture.loadBalancer",
+            "The load balancer writes no access logs: set spec.dataCapture.s3Uri or "
+            "TLS_CERTIFICATE_OUTPUT_S3URI, and HYPERPOD_CLUSTER_ARN of the operator.",
         )
 
 
@@ -162,15 +143,12 @@ def _part(part: Part, field: str, message: str) -> NotBuilt:
 
 
 _FINDERS: tuple[Finder, ...] = (
-    _load_balancer,
     _tls,
     _registration,
     _dns,
-    _router,
     _metrics,
     _request_limits,
     _data_capture,
-    _disaggregation,
     _model_cache,
     _gateway,
 )

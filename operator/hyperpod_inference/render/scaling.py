@@ -28,22 +28,29 @@ def asks_for_scaling(spec: AutoScalingSpec | None) -> bool:
 
 
 def scaled_object(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> tuple[Manifest, ...]:
-    """The ScaledObject, or nothing when no trigger measures anything."""
-    spec = endpoint.spec.auto_scaling_spec
-    triggers = triggers_of(endpoint, settings)
+    """The ScaledObject of the model's Deployment, or nothing when no trigger measures anything."""
+    deployment = names.deployment_name(endpoint.metadata.name)
+    metadata = namespaced(endpoint, names.scaled_object_name(deployment))
+    return scaler_of(deployment, endpoint.spec.auto_scaling_spec, metadata, settings.region)
+
+
+def scaler_of(
+    deployment: str, spec: AutoScalingSpec | None, metadata: Manifest, region: str
+) -> tuple[Manifest, ...]:
+    """The ScaledObject, with this metadata, of a Deployment in its namespace; nothing without a trigger.
+
+    region: where CloudWatch is asked; '' leaves its triggers out.
+    """
+    triggers = _triggers(spec, metadata["name"], region) if spec else []
     if spec is None or not triggers:
         return ()
     return (
         {
             "apiVersion": "keda.sh/v1alpha1",
             "kind": "ScaledObject",
-            "metadata": namespaced(endpoint, names.scaled_object_name(endpoint.metadata.name)),
+            "metadata": metadata,
             "spec": {
-                "scaleTargetRef": {
-                    "apiVersion": "apps/v1",
-                    "kind": "Deployment",
-                    "name": names.deployment_name(endpoint.metadata.name),
-                },
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
                 "minReplicaCount": spec.min_replica_count,
                 "maxReplicaCount": spec.max_replica_count,
                 "pollingInterval": spec.polling_interval,
@@ -56,16 +63,10 @@ def scaled_object(endpoint: InferenceEndpointConfig, settings: OperatorSettings)
     )
 
 
-def triggers_of(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> list[Manifest]:
+def _triggers(spec: AutoScalingSpec, default: str, region: str) -> list[Manifest]:
     """The triggers that KEDA takes, CloudWatch's first, each under a name of its own."""
-    spec = endpoint.spec.auto_scaling_spec
-    if spec is None:
-        return []
-    default = names.scaled_object_name(endpoint.metadata.name)
-    wanted = (
-        [] if without_region(endpoint, settings) else [each for each in _cloudwatch(spec) if each.dimensions]
-    )
-    made = [_cloudwatch_trigger(each, settings.region, f"{default}-cloudwatch-trigger") for each in wanted]
+    wanted = [each for each in _cloudwatch(spec) if each.dimensions] if region else []
+    made = [_cloudwatch_trigger(each, region, f"{default}-cloudwatch-trigger") for each in wanted]
     made += [_prometheus_trigger(each, f"{default}-prometheus-trigger") for each in _prometheus(spec)]
     return _distinct(made)
 

@@ -18,6 +18,7 @@ from hyperpod_inference.render.identity import (
     without_empty,
 )
 from hyperpod_inference.render.kv_cache import kv_cache
+from hyperpod_inference.render.kv_events import kv_events
 from hyperpod_inference.render.model_source import ModelSource
 from hyperpod_inference.render.placement import placement
 from hyperpod_inference.render.plain import plain
@@ -32,14 +33,14 @@ def deployment(
     endpoint: InferenceEndpointConfig, settings: OperatorSettings, source: ModelSource, facts: Facts
 ) -> Manifest:
     """The Deployment that runs the model; `spec.replicas` is left out while a scaler owns it."""
-    metadata = namespaced(endpoint, names.deployment_name(endpoint.metadata.name))
-    replicas = {} if facts.scaler_owns_replicas else {"replicas": endpoint.spec.replicas}
+    name = names.deployment_name(endpoint.metadata.name)
+    metadata = namespaced(endpoint, name)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": metadata | {"labels": labels(endpoint) | carried_labels(endpoint)},
         "spec": {
-            **replicas,
+            **facts.replicas(endpoint.metadata.namespace, name, endpoint.spec.replicas),
             "selector": {"matchLabels": selector(endpoint)},
             # A pod is removed only when its successor serves: an update of a broken image costs no capacity.
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
@@ -55,6 +56,7 @@ def pod_template(endpoint: InferenceEndpointConfig, source: ModelSource) -> Mani
     worker_source, prefetchers = prefetched(endpoint, source)
     cache = kv_cache(endpoint)
     container = extended(model_container(endpoint, worker_source.mount), cache)
+    container = extended(container, kv_events(endpoint, container))
     pod_labels = labels(endpoint) | carried_labels(endpoint)
     return {
         "metadata": {

@@ -11,6 +11,7 @@ from hyperpod_inference.router import server
 from hyperpod_inference.router.accesslog import AccessLog
 from hyperpod_inference.router.admin import Admin
 from hyperpod_inference.router.deadlines import Deadlines
+from hyperpod_inference.router.disaggregation import DisaggregatingProxy
 from hyperpod_inference.router.discovery import Discovery
 from hyperpod_inference.router.exchange import Exchange
 from hyperpod_inference.router.exposition import Collector
@@ -47,9 +48,12 @@ class Router:
         self, settings: RouterSettings, listen: Listen, discovery: Discovery, *,
         collector: Callable[[Proxy], Collector], log: AccessLog, metrics: Callable[[], Metrics] = Metrics,
         exchange: Callable[[Proxy, Request, ClientConnection], Exchange] = Exchange,
+        prefill: Discovery | None = None,
     ) -> None:  # fmt: skip
+        """`prefill` finds the prefill servers of a router whose replicas decode (`routing_threshold`)."""
         self._settings, self._listen, self._discovery = settings, listen, discovery
         self._collector, self._log, self._metrics, self._exchange = collector, log, metrics, exchange
+        self._prefill = prefill
         self._connections: set[ClientConnection] = set()
         self.proxy: Proxy
         self.port = self.admin_port = 0
@@ -62,13 +66,14 @@ class Router:
             deadlines, settings.connect_seconds, settings.upstream_idle_seconds, settings.idle_upstreams
         )
         self._pool = pool
-        self.proxy = Proxy(
+        kind = Proxy if self._prefill is None else DisaggregatingProxy
+        self.proxy = kind(
             settings, replicas=ReplicaSet(settings.breaker), strategy=by_name(settings), pool=pool,
             deadlines=deadlines, metrics=self._metrics(), log=self._log, clock=time.monotonic,
             exchange=self._exchange,
         )  # fmt: skip
         admin = Admin(self.proxy, self._collector(self.proxy))
-        self._discovering = loop.create_task(self._discovery.run(self.proxy.replicas.update))
+        self._discovering = loop.create_task(self._discover(self.proxy))
         self._tasks = [loop.create_task(deadlines.run()), self._discovering]
         self._server = await loop.create_server(
             server.factory(self.proxy, settings.head, settings.max_body_bytes, deadlines, self._connections),
@@ -101,6 +106,12 @@ class Router:
                 discovering.result()
             watched = {stopped} if discovering.done() else {stopped, discovering}
             await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _discover(self, proxy: Proxy) -> None:
+        following = [self._discovery.run(proxy.replicas.update)]
+        if self._prefill is not None and isinstance(proxy, DisaggregatingProxy):
+            following.append(self._prefill.run(proxy.prefillers.replicas.update))
+        await asyncio.gather(*following)
 
     async def drain(self) -> None:
         """Say "not ready", give load balancers time to see it, close the door, let requests in work end."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from hyperpod_inference.router.disaggregation import DisaggregatingProxy
 from hyperpod_inference.router.metrics import Histogram
 from hyperpod_inference.router.proxy import Proxy
 
@@ -61,6 +62,8 @@ class RouterMetrics(Collector):
             "router_queue_length", "Requests waiting for a place", value=len(self._proxy.queue)
         )
         yield from self._replicas()
+        if isinstance(self._proxy, DisaggregatingProxy):
+            yield from _disaggregation(self._proxy)
 
     def _replicas(self) -> Iterable[Metric]:
         everyone = self._proxy.replicas.everyone
@@ -81,6 +84,19 @@ class RouterMetrics(Collector):
             for replica, value in values.items():
                 gauge.add_metric([replica], value)
             yield gauge
+
+
+def _disaggregation(proxy: DisaggregatingProxy) -> Iterable[Metric]:
+    """AWS's own names."""
+    ways = {
+        "disaggregated": ("Prompts prefilled on another server", proxy.disaggregated),
+        "local": ("Prompts computed where they were decoded", proxy.local),
+        "fallback": ("Of long prompts, those whose prefill failed", proxy.fallback),
+    }
+    for way, (text, number) in ways.items():
+        yield CounterMetricFamily(f"dpd_routing_{way}", text, value=number)
+    yield GaugeMetricFamily("dpd_routing_inflight_prefill", "Prompts in prefill", value=proxy.in_prefill)
+    yield histogram("dpd_e2e_ttft_seconds", "Whole request to first byte of the answer", proxy.metrics.ttfb)
 
 
 def counter(

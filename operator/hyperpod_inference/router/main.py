@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 import click
 
+from hyperpod_inference.api import names
 from hyperpod_inference.router.app import Listen, Router
 from hyperpod_inference.router.discovery import Discovery, Fixed, FromEndpointSlices, FromFile
 from hyperpod_inference.router.explain import explain as explained
@@ -24,8 +25,6 @@ from hyperpod_inference.router.replicas import Address
 from hyperpod_inference.router.settings import STRATEGIES, Prefix, RouterSettings
 from hyperpod_inference.router.sidecar import sidecar
 
-ROUTER_PORT, ROUTER_ADMIN_PORT = 8080, 9090
-
 
 @click.group()
 def main() -> None:
@@ -34,9 +33,9 @@ def main() -> None:
 
 @main.command()
 @HOST
-@click.option("--port", type=int, default=ROUTER_PORT, show_default=True)
+@click.option("--port", type=int, default=names.ROUTER_PORT, show_default=True)
 @click.option(
-    "--admin-port", type=int, default=ROUTER_ADMIN_PORT, show_default=True, help="Probes and metrics."
+    "--admin-port", type=int, default=names.ROUTER_ADMIN_PORT, show_default=True, help="Probes and metrics."
 )
 @click.option("--strategy", type=click.Choice(STRATEGIES), default="prefixaware", show_default=True)
 @click.option("--session-key", envvar="SESSION_KEY", default="x-session-id", show_default=True)
@@ -45,6 +44,16 @@ def main() -> None:
     "--replicas-file", type=click.Path(path_type=Path), help="One HOST:PORT a line, followed as it changes."
 )
 @click.option("--service", metavar="NAMESPACE/NAME[:PORT]", help="Follow this Service's ready endpoints.")
+@click.option("--decode-service", metavar="NAMESPACE/NAME[:PORT]", help="--service, of replicas that decode.")
+@click.option("--prefill-service", metavar="NAMESPACE/NAME[:PORT]", help="Prefill long prompts there first.")
+@click.option("--prefill-replica", "prefillers", type=ADDRESS, multiple=True, help="A prefill server.")
+@click.option(
+    "--routing-threshold",
+    type=click.IntRange(0),
+    default=4096,
+    show_default=True,
+    help="Estimated tokens from which a prompt is prefilled elsewhere; 0: every one.",
+)
 @click.option(
     "--kubeconfig", type=click.Path(path_type=Path), help="For --service. [default: the pod's account]"
 )
@@ -58,7 +67,8 @@ def main() -> None:
 @KEY
 def serve(
     host: str, port: int, admin_port: int, strategy: str, session_key: str, replicas: tuple[Address, ...],
-    replicas_file: Path | None, service: str | None, kubeconfig: Path | None, request_seconds: float,
+    replicas_file: Path | None, service: str | None, decode_service: str | None, prefill_service: str | None,
+    prefillers: tuple[Address, ...], routing_threshold: int, kubeconfig: Path | None, request_seconds: float,
     max_body_bytes: int, access_log_share: float, drain_delay: float,
     tls_certificate: Path | None, tls_key: Path | None,
 ) -> None:  # fmt: skip
@@ -66,15 +76,18 @@ def serve(
     settings = RouterSettings(
         strategy=strategy,
         session_key=session_key,
+        routing_threshold=routing_threshold,
         request_seconds=request_seconds,
         max_body_bytes=max_body_bytes,
         drain_delay=drain_delay,
     )
-    discovery = _discovery(replicas, replicas_file, service, kubeconfig)
+    discovery = _discovery(replicas, replicas_file, service, decode_service, kubeconfig)
+    prefill = _prefill(prefillers, prefill_service, kubeconfig)
+    if decode_service and prefill is None:
+        raise click.UsageError("--decode-service needs --prefill-service or --prefill-replica")
     listen = Listen(host, port, admin_port, tls(tls_certificate, tls_key))
-    run(
-        lambda: Router(settings, listen, discovery, collector=RouterMetrics, log=access_log(access_log_share))
-    )
+    log = access_log(access_log_share)
+    run(lambda: Router(settings, listen, discovery, collector=RouterMetrics, log=log, prefill=prefill))
 
 
 @main.command()
@@ -102,18 +115,33 @@ def explain(
 
 
 def _discovery(
-    replicas: tuple[Address, ...], file: Path | None, service: str | None, kubeconfig: Path | None
-) -> Discovery:
-    if sum(map(bool, (replicas, file, service))) != 1:
-        raise click.UsageError("give exactly one of --replica, --replicas-file, --service")
+    replicas: tuple[Address, ...], file: Path | None, service: str | None, decode_service: str | None,
+    kubeconfig: Path | None,
+) -> Discovery:  # fmt: skip
+    if sum(map(bool, (replicas, file, service, decode_service))) != 1:
+        raise click.UsageError("give exactly one of --replica, --replicas-file, --service, --decode-service")
     if replicas:
         return Fixed(replicas)
     if file:
         return FromFile(file)
-    namespace, slash, rest = (service or "").partition("/")
+    if service:
+        return _following("--service", service, kubeconfig)
+    return _following("--decode-service", decode_service or "", kubeconfig)
+
+
+def _prefill(replicas: tuple[Address, ...], service: str | None, kubeconfig: Path | None) -> Discovery | None:
+    if replicas and service:
+        raise click.UsageError("give one of --prefill-service and --prefill-replica")
+    if service:
+        return _following("--prefill-service", service, kubeconfig)
+    return Fixed(replicas) if replicas else None
+
+
+def _following(option: str, service: str, kubeconfig: Path | None) -> Discovery:
+    namespace, slash, rest = service.partition("/")
     name, _, port = rest.partition(":")
     if not slash or not name:
-        raise click.UsageError(f"--service: got {service!r}, expected NAMESPACE/NAME or NAMESPACE/NAME:PORT")
+        raise click.UsageError(f"{option}: got {service!r}, expected NAMESPACE/NAME or NAMESPACE/NAME:PORT")
     return FromEndpointSlices(namespace, name, port, kubeconfig)
 
 

@@ -25,7 +25,7 @@ class Queued:
     def __init__(self, proxy: "Proxy", request: Request, client: ClientConnection) -> None:
         self._proxy, self._request, self._client = proxy, request, client
         self._waiting: Waiting | None = None
-        self._exchange: Exchange | None = None
+        self._exchange: Work | None = None
 
     def join(self) -> bool:
         """Get in line; False when there is no room."""
@@ -88,7 +88,7 @@ class Proxy:
         self.overflow(request, client)
         return None
 
-    def begin(self, request: Request, client: ClientConnection) -> Exchange:
+    def begin(self, request: Request, client: ClientConnection) -> Work:
         """Send a request on that has its place."""
         return self._forward(request, client)
 

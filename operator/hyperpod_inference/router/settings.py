@@ -80,6 +80,10 @@ class RouterSettings:
     """A larger request body is answered 413."""
     request_seconds: float = 600.0
     """From the whole request to the whole answer; then 504, or the connection is cut; 0 = no limit."""
+    routing_threshold: int | None = None
+    """Prompts of so many estimated tokens and more are prefilled on other servers; None: there are none."""
+    prefill_seconds: float = 120.0
+    """The longest a prefill server may take, at most half of `request_seconds`."""
     connect_seconds: float = 2.0
     """To open a connection to a replica."""
     retries: int = 2

@@ -29,9 +29,10 @@ _MIRRORED = (
 )
 _MIRRORED_CONDITION = ("type", "status", "reason", "message", "lastTransitionTime", "lastUpdateTime")
 _SHOWN = (
+    Part.DISAGGREGATION.value,  # the first: AWS's guide looks for its message there
     conditions.ACCEPTED,
     conditions.DEPENDENCIES_READY,
-    *(part.value for part in Part),
+    *(part.value for part in Part if part is not Part.DISAGGREGATION),
     deadline.PROGRESSING,
     conditions.READY,
 )

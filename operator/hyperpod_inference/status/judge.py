@@ -18,11 +18,15 @@ from hyperpod_inference.status import deadline
 from hyperpod_inference.status.arrangements import arrangements
 from hyperpod_inference.status.autoscaling import autoscaling, dependencies
 from hyperpod_inference.status.body import Facts, body
+from hyperpod_inference.status.disaggregation import disaggregation, together
+from hyperpod_inference.status.load_balancer import load_balancer
 from hyperpod_inference.status.model_source import model_source
-from hyperpod_inference.status.observed import Observed
-from hyperpod_inference.status.parts import Part
+from hyperpod_inference.status.observed import ApplyError, Observed
+from hyperpod_inference.status.parts import NEVER_HOLDS, Part
 from hyperpod_inference.status.refusal import told
 from hyperpod_inference.status.rollout import Rollout
+from hyperpod_inference.status.router import address as router_address
+from hyperpod_inference.status.router import router
 from hyperpod_inference.status.sidecars import metrics_status, sidecars
 from hyperpod_inference.status.verdict import Verdict, count, no, sentence, yes
 from hyperpod_inference.status.workload import workload
@@ -42,6 +46,8 @@ def judge(endpoint: InferenceEndpointConfig, observed: Observed, now: datetime) 
         return _status(endpoint.metadata, observed, now, DELETING, {conditions.READY: _deleting(observed)})
     if observed.problems:
         return refused(endpoint.metadata, observed, now)
+    if endpoint.spec.pd_spec is not None:
+        observed = together(observed)
     verdicts = _verdicts(endpoint, observed, now)
     state = _state(observed, verdicts)
     verdicts[conditions.READY] = _ready(endpoint, observed, verdicts, state)
@@ -64,7 +70,10 @@ def _verdicts(endpoint: InferenceEndpointConfig, observed: Observed, now: dateti
         conditions.WORKLOAD_READY: workload(observed, endpoint.spec.instance_types or ()),
         deadline.PROGRESSING: _progressing(endpoint, observed, now),
     }
-    verdicts |= dependencies(observed) | autoscaling(observed)
+    if endpoint.spec.pd_spec is not None:
+        verdicts[Part.DISAGGREGATION.value] = disaggregation(observed, endpoint.spec.instance_types or ())
+    verdicts[Part.LOAD_BALANCER.value] = load_balancer(endpoint, observed)
+    verdicts |= router(endpoint, observed) | dependencies(observed) | autoscaling(observed)
     verdicts |= arrangements(observed, verdicts[conditions.WORKLOAD_READY])
     absent = {each.part.value: no(conditions.NOT_BUILT, each.message) for each in observed.not_built}
     beside = {kind: told for kind, told in sidecars(endpoint, observed).items() if kind not in absent}
@@ -78,11 +87,15 @@ def _progressing(endpoint: InferenceEndpointConfig, observed: Observed, now: dat
     since = deadline.started(previous, generation, now)
     late = (now - since).total_seconds() >= seconds
     return deadline.progressing(
-        complete=rollout is not None and rollout.complete and not observed.apply_errors,
+        complete=rollout is not None and rollout.complete and not _holding(observed),
         failed=late or deadline.gave_up(previous, generation),
         since=since,
         seconds=seconds,
     )
+
+
+def _holding(observed: Observed) -> list[ApplyError]:
+    return [error for error in observed.apply_errors if error.part not in NEVER_HOLDS]
 
 
 def _state(observed: Observed, verdicts: Verdicts) -> str:
@@ -107,6 +120,9 @@ def _ready(endpoint: InferenceEndpointConfig, observed: Observed, verdicts: Verd
     source = verdicts[conditions.MODEL_SOURCE_READY]
     if source.status != "True":
         return no(source.reason, source.message)
+    routing = verdicts.get(conditions.ROUTER_READY)
+    if routing is not None and routing.status != "True":
+        return no(routing.reason, routing.message)
     address = _address(endpoint, observed)
     if address is None:
         missing = f"Service {endpoint.metadata.name} does not exist, so nothing reaches the replicas."
@@ -128,6 +144,8 @@ def _address(endpoint: InferenceEndpointConfig, observed: Observed) -> str | Non
     if name not in {service["metadata"]["name"] for service in observed.services}:
         return None
     path = endpoint.spec.invocation_endpoint.lstrip("/")
+    if endpoint.spec.routed and (routed := router_address(observed)):
+        return f"{routed}/{path}"
     return f"http://{name}.{namespace}.svc:{names.SERVICE_PORT}/{path}"
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from hyperpod_inference.status.parts import Arrangement, Dependency, NotBuilt
+from hyperpod_inference.status.parts import Arrangement, Dependency, NotBuilt, Part
 
 Body = Mapping[str, Any]
 
@@ -19,7 +19,8 @@ class ApplyError:
     """What the API server refused, in its own words.
 
     name: '' when the kind as a whole cannot be listed or watched. status: of HTTP, 0 when no answer came.
-    reason: Kubernetes' ('Forbidden'), or 'NotOurs' for an object that somebody else made.
+    reason: Kubernetes' ('Forbidden'), or 'NotOurs' for an object that somebody else made. part: what the
+    object belongs to beside the model's own workload and source.
     """
 
     kind: str
@@ -27,19 +28,27 @@ class ApplyError:
     message: str
     status: int = 422
     reason: str = ""
+    part: Part | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
     """The world of one endpoint at one moment.
 
-    pods: the endpoint's own. events: core/v1 Events about those pods, in any order. instance_type_of_node:
-    node name to instance type. problems: why the spec was refused, one sentence each, with the path of the
-    field in front ("spec.replicas: got ..."). previous_status: the status as last written; transition times
-    come from it.
+    deployment, pods: of the model. roles: its Deployments with pdSpec, by "prefill" and "decode". router: the
+    Deployment of the router before it. events: core/v1 Events about all these pods, in any order.
+    instance_type_of_node: node name to instance type. ingress_classes: names of those that exist. problems:
+    why the spec was refused, one sentence each, with the path of the field in front ("spec.replicas: got
+    ..."). previous_status: the status as last written; transition times come from it.
     """
 
     deployment: Body | None = None
+    roles: Mapping[str, Body] = field(default_factory=lambda: MappingProxyType({}))
+    router: Body | None = None
+    router_service: Body | None = None
+    router_pods: tuple[Body, ...] = ()
+    ingress: Body | None = None
+    ingress_classes: frozenset[str] = frozenset()
     pods: tuple[Body, ...] = ()
     services: tuple[Body, ...] = ()
     claims: tuple[Body, ...] = ()

@@ -30,6 +30,10 @@ class Part(Enum):
     GATEWAY = "GatewayReady"
 
 
+NEVER_HOLDS = frozenset({Part.LOAD_BALANCER})
+"""Parts that an endpoint can serve without, so that they never keep it from Ready."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dependency:
     """A kind of somebody else's that the endpoint needs.

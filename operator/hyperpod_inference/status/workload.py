@@ -15,7 +15,8 @@ PODS_REFUSED = "PodsRefused"
 
 def workload(observed: Observed, instance_types: Sequence[str]) -> Verdict:
     """WorkloadReady. `instance_types`: the endpoint's list, most preferred first; may be empty."""
-    refused = [error for error in observed.apply_errors if error.kind not in ("PersistentVolume", _CLAIM)]
+    others = ("PersistentVolume", _CLAIM)
+    refused = [error for error in observed.apply_errors if error.kind not in others and not error.part]
     if refused:
         return no(conditions.APPLY_FAILED, told(refused[0]))
     if observed.deployment is None:
@@ -33,7 +34,7 @@ def _incomplete(observed: Observed, rollout: Rollout, where: str) -> Verdict:
     refusal = refusal_of_pods(observed.deployment or {})
     if refusal is not None:
         return _pods_refused(rollout, refusal)
-    found = _causes(observed)
+    found = causes_of(observed.pods, observed.events)
     if found:
         return _because(rollout, found, where)
     return no(conditions.PROGRESSING, f"{sentence(_ready(rollout) + where)} {_on_the_way(observed, rollout)}")
@@ -49,10 +50,10 @@ def _because(rollout: Rollout, found: Sequence[Cause], where: str) -> Verdict:
     return no(worst.reason, message)
 
 
-def _causes(observed: Observed) -> list[Cause]:
-    """The causes of the pods that should be ready, in the order of the pods' names."""
-    waiting = [pod for pod in observed.pods if not is_ready(pod) and not is_leaving(pod)]
-    found = (cause(pod, _about(pod, observed.events)) for pod in sorted(waiting, key=_name))
+def causes_of(pods: Sequence[Body], events: Sequence[Body]) -> list[Cause]:
+    """The causes of the pods that should be ready and are not, in the order of the pods' names."""
+    waiting = [pod for pod in pods if not is_ready(pod) and not is_leaving(pod)]
+    found = (cause(pod, _about(pod, events)) for pod in sorted(waiting, key=_name))
     return [each for each in found if each is not None]
 
 

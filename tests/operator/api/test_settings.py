@@ -14,6 +14,7 @@ ENVIRONMENT = {
     "ENABLE_CUSTOM_SERVICE_ACCOUNTS": "true",
     "OPERATOR_SERVICE_ACCOUNT_NAME": "operator",
     "OPERATOR_NAMESPACE": "inference",
+    "ROUTER_IMAGE": "example.com/router:1",
     "METRICS_PORT": "8443",
     "HEALTH_PORT": "8081",
     "WEBHOOK_PORT": "9443",

@@ -147,7 +147,7 @@ def world() -> World:
 @pytest.fixture
 def example() -> Body:
     """The packaged example, as the API server returns it after creation."""
-    (path,) = EXAMPLES.glob("*.yaml")
+    path = EXAMPLES / "llm-fallback.yaml"
     body: Body = yaml.safe_load(path.read_text())
     body["metadata"] |= {"generation": 1}
     assert resource_for(body) == ENDPOINTS

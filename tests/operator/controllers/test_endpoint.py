@@ -20,7 +20,8 @@ HUGGING_FACE = {"modelSourceType": "huggingface", "huggingFaceModel": {"modelId"
 async def test_a_new_endpoint_gets_its_children_then_its_status(world: Any, example: Body) -> None:
     world.cluster.put(example)
     writes = await world.reconcile()
-    wanted: Any = render(cast(InferenceEndpointConfig, parse(example)), OperatorSettings()).manifests
+    rendered = render(cast(InferenceEndpointConfig, parse(example)), OperatorSettings())
+    wanted: Any = rendered.in_apply_order
     applied = [(kind, name) for verb, kind, name in writes if verb == "apply"]
     assert applied == [(each["kind"], each["metadata"]["name"]) for each in wanted]
     assert writes[-1] == ("apply/status", names.KIND_ENDPOINT, "llm-fallback")

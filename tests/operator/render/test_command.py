@@ -19,7 +19,14 @@ def test_the_example_prints_manifests_in_apply_order_and_what_is_not_built() -> 
     result = _run("-f", str(EXAMPLE))
     assert result.exit_code == 0
     kinds = [body["kind"] for body in yaml.safe_load_all(result.stdout)]
-    assert kinds == ["PersistentVolume", "Service", "Service", "PersistentVolumeClaim", "Deployment"]
+    assert kinds == [
+        "PersistentVolume",
+        "Service",
+        "Service",
+        "PersistentVolumeClaim",
+        "Ingress",
+        "Deployment",
+    ]
     assert "not built: spec.tlsConfig: " in result.stderr
     assert "&id" not in result.stdout
 

@@ -29,19 +29,15 @@ SETTINGS = OperatorSettings(
 
 # What this version does not build; `not_built` says the same to users.
 NOT_YET = {
-    "spec.dataCapture": "the data capture sidecar",
+    "spec.dataCapture.modelPod": "the data capture sidecar",
+    "spec.dataCapture.sagemakerEndpoint": "the SageMaker endpoint",
     "spec.dnsConfig": "DNS",
     "spec.endpointName": "the SageMaker endpoint",
     "spec.inferenceGateway": "the gateway link",
-    "spec.intelligentRoutingSpec": "the router",
-    "spec.invocationEndpoint": "the load balancer; the condition Ready shows it in the address",
-    "spec.loadBalancer.idleTimeoutSeconds": "the load balancer",
-    "spec.loadBalancer.routingAlgorithm": "the load balancer",
     "spec.modelCacheConfig": "the model and image cache",
-    "spec.pdSpec": "prefill and decode",
     "spec.s3UploaderResources": "the data capture sidecar",
-    "spec.tags": "the AWS resources",
-    "spec.tlsConfig": "certificates",
+    "spec.tlsConfig.customCertificateConfig.domainName": "DNS",
+    "spec.tlsConfig.tlsCertificateOutputS3Uri": "certificates",
 }
 # What is no part of an object by design.
 ELSEWHERE = {

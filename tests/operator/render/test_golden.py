@@ -26,4 +26,4 @@ def test_the_example_renders_to_the_kept_manifests(example: InferenceEndpointCon
 
 def test_the_example_asks_for_parts_that_are_named_as_not_built(example: InferenceEndpointConfig) -> None:
     told = {each.part.value for each in render(example, SETTINGS).not_built}
-    assert told == {"LoadBalancerReady", "TLSReady"}
+    assert told == {"TLSReady"}

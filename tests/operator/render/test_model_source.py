@@ -30,7 +30,7 @@ def _kinds(rendered: Rendered) -> list[str]:
 
 
 def test_s3_is_a_static_volume_bound_to_its_claim(rendered: Renders) -> None:
-    volume, _, _, claim, _ = rendered().manifests
+    volume, _, _, claim, *_ = rendered().manifests
     assert volume["spec"]["csi"] == {
         "driver": "s3.csi.aws.com",
         "volumeHandle": volume["metadata"]["name"],
@@ -44,7 +44,7 @@ def test_s3_is_a_static_volume_bound_to_its_claim(rendered: Renders) -> None:
 
 
 def test_the_cluster_scoped_volume_has_an_owner_label_but_no_owner_reference(rendered: Renders) -> None:
-    volume, _, _, claim, _ = rendered().manifests
+    volume, _, _, claim, *_ = rendered().manifests
     assert "ownerReferences" not in volume["metadata"]
     assert "namespace" not in volume["metadata"]
     assert volume["metadata"]["labels"]["inference.sagemaker.aws.amazon.com/owner-namespace"] == "team-a"
@@ -90,14 +90,14 @@ def test_a_users_own_volume_needs_no_objects(rendered: Renders) -> None:
         modelSourceConfig={"modelSourceType": "kubernetesVolume", "s3Storage": None, "modelLocation": None},
         kubernetes={"volumes": [{"name": "model-weights", "hostPath": {"path": "/opt/dlami/nvme/chat"}}]},
     )
-    assert _kinds(made) == ["Service", "Service", "Deployment"]
+    assert _kinds(made) == ["Service", "Service", "Ingress", "Deployment"]
     volumes = made.manifests[-1]["spec"]["template"]["spec"]["volumes"]
     assert [each["name"] for each in volumes] == ["model-weights", "shm"]
 
 
 def test_a_users_volume_of_the_mounts_name_wins_over_the_source(rendered: Renders) -> None:
     made = rendered(kubernetes={"volumes": [{"name": "model-weights", "emptyDir": {}}]})
-    assert _kinds(made) == ["Service", "Service", "Deployment"]
+    assert _kinds(made) == ["Service", "Service", "Ingress", "Deployment"]
 
 
 def test_prefetching_copies_into_memory_before_the_users_init_containers(pod_spec: Specs) -> None:

@@ -21,14 +21,7 @@ CLOUDWATCH = {"metricName": "Invocations", "namespace": "AWS/SageMaker", "target
 
 
 def _parts(rendered: Rendered) -> list[Part]:
-    return [each.part for each in rendered.not_built if each.part is not Part.LOAD_BALANCER]
-
-
-def test_every_endpoint_is_told_that_there_is_no_load_balancer_and_where_to_call_instead(
-    rendered: Renders,
-) -> None:
-    told = [each for each in rendered().not_built if each.part is Part.LOAD_BALANCER]
-    assert "http://chat.team-a.svc:80" in told[0].message
+    return [each.part for each in rendered.not_built]
 
 
 @pytest.mark.parametrize(
@@ -68,9 +61,7 @@ def test_what_clients_send_by_themselves_asks_for_nothing(rendered: Renders, spe
             Part.DNS,
             "spec.dnsConfig",
         ),
-        ({"intelligentRoutingSpec": {"enabled": True}}, Part.ROUTER, "spec.intelligentRoutingSpec"),
         ({"dataCapture": {"modelPod": {"enabled": True}}}, Part.DATA_CAPTURE, "spec.dataCapture"),
-        ({"pdSpec": {"prefillSpec": {}, "decodingSpec": {}}}, Part.DISAGGREGATION, "spec.pdSpec"),
         ({"modelCacheConfig": {"imageCache": {"enabled": True}}}, Part.MODEL_CACHE, "spec.modelCacheConfig"),
         ({"inferenceGateway": {"enabled": True}}, Part.GATEWAY, "spec.inferenceGateway"),
     ],

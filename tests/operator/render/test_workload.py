@@ -29,7 +29,8 @@ def test_pods_carry_the_labels_that_clients_select_by(rendered: Renders) -> None
 
 
 def test_replicas_are_left_to_a_scaler_that_owns_them(endpoint: Endpoints) -> None:
-    owned = render(endpoint(replicas=3), OperatorSettings(), Facts(scaler_owns_replicas=True))
+    facts = Facts(scaled_deployments=frozenset({"team-a/chat"}))
+    owned = render(endpoint(replicas=3), OperatorSettings(), facts)
     assert "replicas" not in owned.manifests[-1]["spec"]
     assert render(endpoint(replicas=3), OperatorSettings()).manifests[-1]["spec"]["replicas"] == 3
 

@@ -35,6 +35,10 @@ def kv_cache(endpoint: InferenceEndpointConfig) -> Additions:
     cache = endpoint.spec.kv_cache_spec
     if cache is None or not (cache.enable_l1_cache or cache.enable_l2_cache or cache.cache_config_file):
         return NOTHING
+    if endpoint.spec.pd_spec is not None:
+        return _only(
+            impossible("with pdSpec the cache goes from prefill to decode, and is kept nowhere else")
+        )
     engine, _ = engine_of(endpoint.spec.worker)
     wanted = demand(plain(endpoint.spec.worker.resources))
     if wanted is not None and wanted.resource == RESOURCE_NEURON:
