@@ -18,6 +18,7 @@ _CLI = (sys.executable, "-c", "from hyperpod_inference.cli.main import main; mai
 _ROUTER = (sys.executable, "-c", "from hyperpod_inference.router.main import main; main()")
 _COLLECTOR = (*_PYTHON, "hyperpod_inference.local.servers.collector")
 _LLAMA = (*_PYTHON, "hyperpod_inference.local.servers.llamacpp")
+_SIMULATOR = (*_PYTHON, "hyperpod_inference.local.servers.simulator")
 _BOX = (*_PYTHON, "hyperpod_inference.local.servers.box")
 
 # Command lines that model server images are started with, and what runs instead.
@@ -102,6 +103,12 @@ TABLE: tuple[Image, ...] = (
     _engine("huggingface/text-generation-inference:*", "llama.cpp in the role of TGI"),
     _engine("vllm:*", "llama.cpp in the role of the vLLM deep learning container"),
     _engine("hyperpod-local/llamacpp:*", "llama.cpp"),
+    Image(
+        "hyperpod-local/simulator:*",
+        _SIMULATOR,
+        "vLLM's face over a cost model: real prefix cache and KV events, no weights",
+        commands={"vllm serve": _SIMULATOR},
+    ),
     Image("registry.k8s.io/pause:*", (*_BOX, "sleep"), "waits", ("infinity",)),
     Image("pause:*", (*_BOX, "sleep"), "waits", ("infinity",)),
     _box("sleep", "waits: sleep SECONDS|infinity"),

@@ -1,0 +1,157 @@
+"""Time: prompts are computed one after the other, tokens of all running requests at a fixed pace.
+
+Only blocks that are not in the cache cost prefill time. A request waits while the cache has no room for it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+from hyperpod_inference.local.servers.simulator.cache import BlockCache, Event, Full
+from hyperpod_inference.local.servers.simulator.tokens import answer, tokenize
+from hyperpod_inference.router.metrics import Histogram
+
+FIRST_TOKEN_BOUNDS = (.001, .005, .01, .02, .04, .06, .08, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CostModel:
+    """How long things take; `scale` 10 makes everything ten times as fast."""
+
+    prefill_tokens_per_second: float = 12_000
+    decode_tokens_per_second: float = 40
+    overhead_seconds: float = 0.002
+    """Of each prefill, whatever its length."""
+    scale: float = 1.0
+
+    def prefill(self, tokens: int) -> float:
+        """Seconds to compute so many prompt tokens."""
+        return (self.overhead_seconds + tokens / self.prefill_tokens_per_second) / self.scale
+
+    def decode(self, tokens: int) -> float:
+        """Seconds for so many tokens of one answer."""
+        return tokens / self.decode_tokens_per_second / self.scale
+
+
+@dataclass(slots=True)
+class Counts:
+    """For the metrics, in tokens and requests."""
+
+    running: int = 0
+    waiting: int = 0
+    queried: int = 0
+    hit: int = 0
+    generated: int = 0
+    prompt: int = 0
+    first_token: Histogram = field(default_factory=lambda: Histogram(FIRST_TOKEN_BOUNDS))
+
+
+@dataclass(slots=True)
+class Run:
+    """One request: its prompt's tokens, those found in the cache, and the text of its answer by token."""
+
+    prompt: Sequence[int]
+    words: list[str]
+    cached: int = 0
+    chain: list[int] = field(default_factory=list)
+    """The blocks that it holds in the cache."""
+    open: list[int] = field(default_factory=list)
+    """Tokens after the last full block."""
+    done: int = 0
+    """Tokens of the answer that are in blocks, or in `open`."""
+
+
+class Engine:
+    """One model server's GPU. `publish` gets the cache's events."""
+
+    def __init__(self, costs: CostModel, cache: BlockCache, publish: Callable[[list[Event]], None]) -> None:
+        self._costs, self.cache, self._publish = costs, cache, publish
+        self._prefill = asyncio.Lock()  # first come, first served
+        self._room = asyncio.Condition()
+        self._free_at = 0.0
+        self.counts = Counts()
+
+    async def run(self, prompt: Sequence[int], count: int, step: int = 1) -> AsyncIterator[tuple[Run, int]]:
+        """(the request, tokens so far) after the prefill and then for each `step` tokens, as time passes."""
+        loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
+        run = Run(prompt, answer(prompt, count))
+        self.counts.waiting += 1
+        try:
+            try:
+                async with self._prefill:
+                    await self._compute(run)
+            finally:
+                self.counts.waiting -= 1
+            self.counts.running += 1
+            try:
+                now = loop.time()
+                self.counts.first_token.observe(now - began)
+                yield run, min(1, count)
+                for each in range(1 + step, count + step, step):
+                    done = min(each, count)
+                    await _until(now + self._costs.decode(done - 1))
+                    self._grow(run, done)
+                    yield run, done
+                self.counts.generated += count
+            finally:
+                self.counts.running -= 1
+        finally:
+            self.cache.release(run.chain)
+            async with self._room:
+                self._room.notify_all()
+
+    async def _compute(self, run: Run) -> None:
+        """Wait for room, then for the time that the blocks that are not there take."""
+        size, chain, counts = self.cache.block_size, self.cache.chain(run.prompt), self.counts
+        hit = self.cache.hit(chain)
+        run.cached = min(hit * size, len(run.prompt) - 1)
+        run.open = [*run.prompt[len(chain) * size :]]
+        counts.queried += len(run.prompt)
+        counts.prompt += len(run.prompt)
+        counts.hit += run.cached
+        self.cache.take(chain[:hit])
+        run.chain = chain[:hit]
+        await self._store(chain[hit:], chain[hit - 1] if hit else None, run.prompt[hit * size :])
+        run.chain = chain
+        now = asyncio.get_running_loop().time()
+        self._free_at = max(self._free_at, now) + self._costs.prefill(len(run.prompt) - run.cached)
+        await _until(self._free_at)
+
+    async def _store(self, chain: list[int], parent: int | None, tokens: Sequence[int]) -> None:
+        while True:
+            try:
+                self.cache.store(chain, parent, tokens)
+            except Full:
+                async with self._room:
+                    await self._room.wait()
+            else:
+                self._tell()
+                return
+
+    def _grow(self, run: Run, done: int) -> None:
+        """Tokens of the answer fill blocks too; without room they are simply not kept."""
+        run.open += tokenize("".join(run.words[run.done : done]))
+        run.done = done
+        size = self.cache.block_size
+        full = len(run.open) // size * size
+        if not full:
+            return
+        parent = run.chain[-1] if run.chain else None
+        more, tokens = self.cache.chain(run.open[:full], parent), run.open[:full]
+        run.open = run.open[full:]
+        try:
+            self.cache.store(more, parent, tokens)
+        except Full:
+            return
+        run.chain += more
+        self._tell()
+
+    def _tell(self) -> None:
+        if events := self.cache.events():
+            self._publish(events)
+
+
+async def _until(moment: float) -> None:
+    left = moment - asyncio.get_running_loop().time()
+    if left > 0:
+        await asyncio.sleep(left)

@@ -1,0 +1,51 @@
+"""The engine's state under vLLM's metric names."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from hyperpod_inference.local.servers.simulator.engine import Engine
+from hyperpod_inference.router.exposition import histogram
+
+
+class _Collector:
+    def __init__(self, engine: Engine, model: str) -> None:
+        self._engine, self._model = engine, model
+
+    def collect(self) -> Iterable[Metric]:
+        counts, cache = self._engine.counts, self._engine.cache
+        labels = {"engine": "0", "model_name": self._model}
+        gauges = {
+            "vllm:num_requests_running": counts.running,
+            "vllm:num_requests_waiting": counts.waiting,
+            "vllm:kv_cache_usage_perc": cache.used / cache.capacity,
+        }
+        for name, value in gauges.items():
+            gauge = GaugeMetricFamily(name, name.partition(":")[2], labels=[*labels])
+            gauge.add_metric([*labels.values()], value)
+            yield gauge
+        totals = {
+            "vllm:prompt_tokens": counts.prompt,
+            "vllm:generation_tokens": counts.generated,
+            "vllm:prefix_cache_queries": counts.queried,
+            "vllm:prefix_cache_hits": counts.hit,
+        }
+        for name, value in totals.items():
+            counter = CounterMetricFamily(name, name.partition(":")[2], labels=[*labels])
+            counter.add_metric([*labels.values()], value)
+            yield counter
+        info = {"block_size": str(cache.block_size), "num_gpu_blocks": str(cache.capacity), "engine": "0"}
+        config = GaugeMetricFamily("vllm:cache_config_info", "cache_config_info", labels=[*info])
+        config.add_metric([*info.values()], 1)
+        yield config
+        yield histogram(
+            "vllm:time_to_first_token_seconds", "time_to_first_token_seconds", counts.first_token, labels
+        )
+
+
+def exposition(engine: Engine, model: str) -> bytes:
+    """The page of `/metrics`."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(engine, model))
+    return generate_latest(registry)
