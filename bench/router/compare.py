@@ -1,125 +1,73 @@
-"""CPU per request of this router and its peers, in one run, in alternating rounds.
+"""What a request and a streamed chunk cost in this router and its peers: one run, alternating rounds, ratios.
 
-    python bench/router/compare.py --peers /tmp/peers/bin --rounds 3
+    python bench/router/compare.py --peers PEERS/bin --nginx nginx short long streams-32 streams-256
 
-`--peers` is the bin folder of a venv with sglang-router, vllm-router and smg. Each router stands before the
-same four model servers. CPU is that of the router's process tree, from /proc. Load and model servers share
-the machine, so throughput and latency say little on a small one: CPU per request is the figure to read.
+`--peers` is the bin folder of a venv with sglang-router, vllm-router and smg. Every router stands before the
+same four model servers; each round starts it anew, in random order. Load and model servers share the
+machine, so throughput and latency say little on a small one: read the CPU time and the instructions (user and
+kernel, from `perf`; hardly touched by what else runs) for each request.
 """
 
 import argparse
 import asyncio
 import json
-import os
 import random
-import signal
 import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
-from load import run
+from contenders import Contender, everyone, started
+from load import Result, run
+from measuring import using
 
 HERE = Path(__file__).parent
 BACKENDS = [18301, 18302, 18303, 18304]
-TICK = os.sysconf("SC_CLK_TCK")
+Row = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A router: its name and command."""
+class Scenario:
+    """A kind of load."""
 
-    name: str
-    command: list[str]
-    port: int
-
-
-def contenders(peers: Path | None) -> list[Contender]:
-    """Ourselves, and those peers that are installed."""
-    urls = [f"http://127.0.0.1:{port}" for port in BACKENDS]
-    ours = [str(Path(sys.executable).parent / "hyperpod-router"), "serve", "--host", "127.0.0.1"]
-    ours += [argument for port in BACKENDS for argument in ("--replica", f"127.0.0.1:{port}")]
-    found = [
-        Contender("hyperpod-router prefixaware", [*ours, "--port", "18310", "--admin-port", "18311"], 18310),
-        Contender(
-            "hyperpod-router roundrobin",
-            [*ours, "--strategy", "roundrobin", "--port", "18312", "--admin-port", "18313"], 18312,
-        ),
-    ]  # fmt: skip
-    port = 18320
-    for binary, arguments, policies in (
-        ("sglang-router", ["launch"], ["cache_aware", "round_robin"]),
-        ("vllm-router", [], ["round_robin"]),
-        ("smg", ["launch"], ["cache_aware"]),
-    ):
-        for policy in policies:
-            if peers is not None and (peers / binary).exists():
-                command = [str(peers / binary), *arguments, "--host", "127.0.0.1", "--port", str(port)]
-                command += ["--policy", policy, "--worker-urls", *urls, "--prometheus-port", str(port + 1)]
-                found.append(Contender(f"{binary} {policy}", [*command, "--log-level", "error"], port))
-                port += 2
-    return found
+    clients: int
+    requests: int
+    characters: int
+    stream: bool = False
+    pause: float = 0.02
+    """Seconds between two chunks."""
+    chunks: int = 60
 
 
-def chats(characters: int, different: int, rng: random.Random) -> list[bytes]:
+SCENARIOS = {
+    "short": Scenario(32, 6000, 200),
+    "long": Scenario(8, 800, 128_000),
+    "streams-32": Scenario(32, 128, 200, stream=True),
+    "streams-256": Scenario(256, 512, 200, stream=True, pause=0.16),
+    "memory": Scenario(32, 100_000, 200),
+}
+
+
+def chats(scenario: Scenario, different: int, rng: random.Random) -> list[bytes]:
     """Chat requests whose prompts share three quarters and differ in the rest."""
-    shared = "".join(rng.choices("abcdefghij ", k=characters * 3 // 4))
+    shared = "".join(rng.choices("abcdefghij ", k=scenario.characters * 3 // 4))
     made = []
     for _ in range(different):
-        own = "".join(rng.choices("abcdefghij ", k=characters - len(shared)))
+        own = "".join(rng.choices("abcdefghij ", k=scenario.characters - len(shared)))
         body = {"model": "m", "messages": [{"role": "user", "content": shared + own}], "max_tokens": 16}
-        data = json.dumps(body).encode()
+        data = json.dumps(body | ({"stream": True} if scenario.stream else {})).encode()
         head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
         made.append(head + b"Content-Length: %d\r\n\r\n%b" % (len(data), data))
     return made
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process tree."""
-    total, waiting = 0, [pid]
-    while waiting:
-        each = waiting.pop()
-        try:
-            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-            for task in Path(f"/proc/{each}/task").iterdir():
-                waiting += map(int, (task / "children").read_text().split())
-        except FileNotFoundError:
-            continue
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
-
-
-def memory_mib(pid: int) -> int:
-    """Resident memory of the main process."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) // 1024
-    return 0
-
-
-@contextmanager
-def started(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a group of its own, killed as one."""
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        yield process
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 async def answers(port: int, request: bytes) -> bool:
-    """Does the router serve a request by now?"""
+    """Does the router serve a request by now? Also lets it learn its workers."""
     for _ in range(150):
         try:
-            result = await asyncio.wait_for(run(port, [request], 4, 1), 5)
+            result = await asyncio.wait_for(run(port, [request], 4, 1), 20)
             if result.answers == 4 and not result.errors:
                 return True
         except (OSError, TimeoutError):
@@ -128,62 +76,87 @@ async def answers(port: int, request: bytes) -> bool:
     return False
 
 
-async def measure(
-    contender: Contender, requests: list[bytes], count: int, clients: int
-) -> dict[str, float] | None:
+async def measure(contender: Contender, scenario: Scenario, requests: list[bytes], count: int) -> Row | None:
     """One round of one contender, freshly started."""
-    with started(contender.command) as process:
-        if not await answers(contender.port, requests[0]):
+    plain = chats(Scenario(1, 1, 200), 1, random.Random(0))[0]  # noqa: S311 - a warm-up
+    with started(contender.command) as pid:
+        if not await answers(contender.port, plain):
             return None
-        await run(contender.port, requests, min(count // 5, 500), clients)
-        before, began = cpu_seconds(process.pid), time.perf_counter()
-        result = await run(contender.port, requests, count, clients)
-        wall = time.perf_counter() - began
-        used = cpu_seconds(process.pid) - before
-        return {
-            "cpu": used / count * 1e6,
-            "rate": count / wall,
-            "p50": statistics.median(result.latencies) * 1e3,
-            "errors": result.errors,
-            "memory": memory_mib(process.pid),
-        }
+        warm = requests if scenario.stream else requests[: max(len(requests), 1)]
+        await run(contender.port, warm, min(count // 5 + scenario.clients, 1000), scenario.clients)
+        with using(pid) as used:
+            result = await run(contender.port, requests, count, scenario.clients)
+        return row(result, used.cpu_seconds, used.instructions, used.wall_seconds, used.memory_mib)
 
 
-async def compare(options: argparse.Namespace) -> None:
-    """All rounds, then the table on standard output."""
-    rng = random.Random(options.seed)  # noqa: S311  # the same prompts in every run
-    requests = chats(options.characters, options.different, rng)
-    everyone = contenders(options.peers)
-    rounds: dict[str, list[dict[str, float]]] = {contender.name: [] for contender in everyone}
-    with started([sys.executable, str(HERE / "backend.py"), *map(str, BACKENDS)]):
+def row(result: Result, cpu: float, instructions: float, wall: float, memory: int) -> Row:
+    """Figures for each request, or for each chunk of streams."""
+    each = max(result.chunks or result.answers, 1)
+    times = result.first_bytes or result.latencies
+    return {
+        "cpu": cpu / each * 1e6,
+        "instructions": instructions / each / 1e3,
+        "rate": each / wall,
+        "p50": statistics.median(times) * 1e3,
+        "errors": result.errors,
+        "memory": memory,
+    }
+
+
+async def compare(options: argparse.Namespace, name: str) -> str:
+    """All rounds of one scenario; the table."""
+    scenario, rng = SCENARIOS[name], random.Random(options.seed)  # noqa: S311 - the same in every run
+    requests = chats(scenario, options.different, rng)
+    count = max(int(scenario.requests * options.share), scenario.clients)
+    urls = [f"127.0.0.1:{port}" for port in BACKENDS]
+    found = everyone(urls, options.peers, options.nginx, ["prefixaware", "roundrobin"])
+    if options.only:
+        found = [each for each in found if any(word in each.name for word in options.only)]
+    rounds: dict[str, list[Row]] = {contender.name: [] for contender in found}
+    server = [sys.executable, str(HERE / "backend.py"), str(scenario.chunks), str(scenario.pause)]
+    with started([*server, *map(str, BACKENDS)]):
         for number in range(options.rounds):
-            for contender in rng.sample(everyone, len(everyone)):
-                found = await measure(contender, requests, options.requests, options.clients)
-                sys.stderr.write(f"round {number + 1}: {contender.name}: {found}\n")
-                if found:
-                    rounds[contender.name].append(found)
-    sys.stdout.write(table(rounds) + "\n")
+            for contender in rng.sample(found, len(found)):
+                got = await measure(contender, scenario, requests, count)
+                sys.stderr.write(f"{name} round {number + 1}: {contender.name}: {got}\n")
+                if got:
+                    rounds[contender.name].append(got)
+    unit = "chunk" if scenario.stream else "request"
+    what = f"{count} requests, {scenario.clients} clients, {scenario.characters} characters"
+    return f"### {name}: {what}, {options.rounds} rounds\n\n{table(rounds, unit)}\n"
 
 
-def table(rounds: dict[str, list[dict[str, float]]]) -> str:
-    """Medians over the rounds, and the range of the CPU figure."""
+def table(rounds: dict[str, list[Row]], unit: str) -> str:
+    """Medians over the rounds, the range of the CPU figure, and ours against each."""
     lines = [
-        "| router | CPU us/request, median (range) | ours / it | requests/s | p50 ms | errors | MiB |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        f"| router | CPU us/{unit}, median (range) | ours / it | k instructions/{unit} | ours / it "
+        f"| {unit}s/s | p50 ms | errors | MiB |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    base = statistics.median(found["cpu"] for found in next(iter(rounds.values())))
+    middles = {name: middle(found) for name, found in rounds.items()}
+    ours = next(iter(middles.values()))
     for name, found in rounds.items():
         if not found:
-            lines.append(f"| {name} | did not start | | | | | |")
+            lines.append(f"| {name} | did not start | | | | | | | |")
             continue
-        middle = {key: statistics.median(each[key] for each in found) for key in found[0]}
-        cpu = [each["cpu"] for each in found]
+        here, cpu = middles[name], [each["cpu"] for each in found]
         lines.append(
-            f"| {name} | {middle['cpu']:.0f} ({min(cpu):.0f}-{max(cpu):.0f}) | {base / middle['cpu']:.2f} "
-            f"| {middle['rate']:.0f} | {middle['p50']:.1f} | {sum(e['errors'] for e in found):.0f} "
-            f"| {middle['memory']:.0f} |"
+            f"| {name} | {here['cpu']:.0f} ({min(cpu):.0f}-{max(cpu):.0f}) | {ratio(ours, here, 'cpu')} "
+            f"| {here['instructions']:.0f} | {ratio(ours, here, 'instructions')} "
+            f"| {here['rate']:.0f} | {here['p50']:.1f} | {sum(each['errors'] for each in found):.0f} "
+            f"| {here['memory']:.0f} |"
         )
     return "\n".join(lines)
+
+
+def middle(found: Sequence[Row]) -> Row:
+    """The median of each figure."""
+    return {key: statistics.median(each[key] for each in found) for key in found[0]} if found else {}
+
+
+def ratio(ours: Row, theirs: Row, key: str) -> str:
+    """Ours in theirs."""
+    return f"{ours[key] / theirs[key]:.2f}" if theirs.get(key) else ""
 
 
 def main() -> None:
@@ -191,14 +164,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("scenarios", nargs="+", choices=SCENARIOS)
     parser.add_argument("--peers", type=Path)
+    parser.add_argument("--nginx")
+    parser.add_argument("--only", action="append", metavar="WORD", help="contenders whose name holds it")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--requests", type=int, default=5000)
-    parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--characters", type=int, default=200)
+    parser.add_argument("--share", type=float, default=1.0, help="of the requests of each scenario")
     parser.add_argument("--different", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
-    uvloop.run(compare(parser.parse_args()))
+    options = parser.parse_args()
+    for name in options.scenarios:
+        sys.stdout.write(uvloop.run(compare(options, name)) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

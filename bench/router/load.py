@@ -11,7 +11,11 @@ class Result:
 
     answers: int = 0
     errors: int = 0
+    chunks: int = 0
+    """Of streamed answers."""
     latencies: list[float] = field(default_factory=list)
+    first_bytes: list[float] = field(default_factory=list)
+    """Seconds until the first `data:` of a streamed answer."""
 
 
 class Client(asyncio.Protocol):
@@ -21,7 +25,7 @@ class Client(asyncio.Protocol):
         self, requests: list[bytes], left: list[int], result: Result, done: asyncio.Future[None]
     ) -> None:
         self.requests, self.left, self.result, self.done = requests, left, result, done
-        self.buffer = b""
+        self.buffer, self.first = bytearray(), False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Open."""
@@ -31,13 +35,17 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Is the answer whole?"""
         self.buffer += data
+        if not self.first and b"data:" in self.buffer:
+            self.first = True
+            self.result.first_bytes.append(time.perf_counter() - self.sent)
         end = self.buffer.find(b"\r\n\r\n")
         if end < 0 or not self._whole(end):
             return
         self.result.answers += 1
         self.result.errors += not self.buffer.startswith(b"HTTP/1.1 200")
+        self.result.chunks += self.buffer.count(b"data: {")
         self.result.latencies.append(time.perf_counter() - self.sent)
-        self.buffer = b""
+        self.buffer.clear()
         self._next()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -47,7 +55,7 @@ class Client(asyncio.Protocol):
             self.done.set_result(None)
 
     def _whole(self, end: int) -> bool:
-        head = self.buffer[:end].lower()
+        head = bytes(self.buffer[:end]).lower()
         at = head.find(b"content-length:")
         if at < 0:
             return self.buffer.endswith(b"0\r\n\r\n")
@@ -59,6 +67,7 @@ class Client(asyncio.Protocol):
             self.transport.close()
             return
         self.left[0] -= 1
+        self.first = False
         self.sent = time.perf_counter()
         self.transport.write(self.requests[self.left[0] % len(self.requests)])  # type: ignore[attr-defined]
 
@@ -72,7 +81,8 @@ async def run(port: int, requests: list[bytes], count: int, clients: int) -> Res
         done = loop.create_future()
         ends.append(done)
         await loop.create_connection(
-            lambda done=done: Client(requests, left, result, done), "127.0.0.1", port
-        )  # type: ignore[misc]
+            lambda done=done: Client(requests, left, result, done),  # type: ignore[misc]
+            "127.0.0.1", port,
+        )  # fmt: skip
     await asyncio.gather(*ends)
     return result

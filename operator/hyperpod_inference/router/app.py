@@ -6,10 +6,12 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from hyperpod_inference.router import server
+from hyperpod_inference.router import reading, server
 from hyperpod_inference.router.accesslog import AccessLog
 from hyperpod_inference.router.admin import Admin
+from hyperpod_inference.router.asking import Ask
 from hyperpod_inference.router.deadlines import Deadlines
 from hyperpod_inference.router.disaggregation import DisaggregatingProxy
 from hyperpod_inference.router.discovery import Discovery
@@ -66,12 +68,14 @@ class Router:
             deadlines, settings.connect_seconds, settings.upstream_idle_seconds, settings.idle_upstreams
         )
         self._pool = pool
+        strategy, replicas = by_name(settings), ReplicaSet(settings.breaker)
         kind = Proxy if self._prefill is None else DisaggregatingProxy
         self.proxy = kind(
-            settings, replicas=ReplicaSet(settings.breaker), strategy=by_name(settings), pool=pool,
+            settings, replicas=replicas, strategy=strategy, pool=pool,
             deadlines=deadlines, metrics=self._metrics(), log=self._log, clock=time.monotonic,
             exchange=self._exchange,
         )  # fmt: skip
+        self._reading = reading.start(strategy, replicas, settings, partial(Ask, pool, deadlines))
         admin = Admin(self.proxy, self._collector(self.proxy))
         self._discovering = loop.create_task(self._discover(self.proxy))
         self._tasks = [loop.create_task(deadlines.run()), self._discovering]
@@ -92,6 +96,7 @@ class Router:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._reading.close()
         self._pool.close()
         for connection in [*self._connections]:
             connection.abort()

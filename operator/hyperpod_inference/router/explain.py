@@ -9,7 +9,7 @@ from hyperpod_inference.router.replicas import Address, Replica, ReplicaSet
 from hyperpod_inference.router.request import Request
 from hyperpod_inference.router.settings import RouterSettings
 from hyperpod_inference.router.strategies import Choice, KvAware, PrefixAware, by_name
-from hyperpod_inference.router.strategies.blocks import chain
+from hyperpod_inference.router.strategies.blocks import chain, units
 
 WHY = {
     "prefix": "it holds the beginning of this prompt and its queue is worth it",
@@ -52,9 +52,9 @@ def _scores(
     weight = settings.prefix.pending_weight
     texts = {}
     for replica in replicas:
-        held = prefix.index.depth(replica, blocks)
-        score = len(blocks) - held + weight * replica.pending
-        texts[replica] = f"holds {held} of {len(blocks)} blocks, {replica.pending} pending, score {score:g}"
+        held, total = units(prefix.index.depth(replica, blocks)), units(len(blocks))
+        score = total - held + weight * replica.pending
+        texts[replica] = f"holds {held} of {total} blocks, {replica.pending} pending, score {score:g}"
     return texts
 
 

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from hyperpod_inference.router.disaggregation import DisaggregatingProxy
 from hyperpod_inference.router.metrics import Histogram
 from hyperpod_inference.router.proxy import Proxy
+from hyperpod_inference.router.strategies import KvAware
 
 
 class Collector:
@@ -61,9 +62,32 @@ class RouterMetrics(Collector):
         yield GaugeMetricFamily(
             "router_queue_length", "Requests waiting for a place", value=len(self._proxy.queue)
         )
+        yield from self._hits()
+        if isinstance(self._proxy.strategy, KvAware):
+            yield from _kv(self._proxy.strategy)
         yield from self._replicas()
         if isinstance(self._proxy, DisaggregatingProxy):
             yield from _disaggregation(self._proxy)
+
+    def _hits(self) -> Iterable[Metric]:
+        """The share of prompts predicted to be in a cache, and the share that the replicas found there."""
+        counts = self._proxy.metrics
+        caches = [replica.cache for replica in self._proxy.replicas.everyone if replica.cache]
+        queried, hit = sum(each.queried for each in caches), sum(each.hit for each in caches)
+        ratio = GaugeMetricFamily(
+            "router_prefix_hit_ratio", "Share of prompts found in prefix caches", labels=["kind"]
+        )
+        if counts.blocks:
+            ratio.add_metric(["predicted"], 1 - counts.missed_blocks / counts.blocks)
+        if queried:
+            ratio.add_metric(["real"], hit / queried)
+        yield ratio
+        yield GaugeMetricFamily(
+            "router_replicas_queried_tokens", "Prompt tokens by the replicas' own count", value=queried
+        )
+        yield GaugeMetricFamily(
+            "router_replicas_hit_tokens", "Of those, tokens found in their caches", value=hit
+        )
 
     def _replicas(self) -> Iterable[Metric]:
         everyone = self._proxy.replicas.everyone
@@ -97,6 +121,26 @@ def _disaggregation(proxy: DisaggregatingProxy) -> Iterable[Metric]:
         yield CounterMetricFamily(f"dpd_routing_{way}", text, value=number)
     yield GaugeMetricFamily("dpd_routing_inflight_prefill", "Prompts in prefill", value=proxy.in_prefill)
     yield histogram("dpd_e2e_ttft_seconds", "Whole request to first byte of the answer", proxy.metrics.ttfb)
+
+
+def _kv(strategy: KvAware) -> Iterable[Metric]:
+    """What `kvaware` knows from the replicas, and how often it did not."""
+    events = strategy.events.counts if strategy.events else {}
+    tokens = strategy.tokens.results if strategy.tokens else {}
+    yield counter(
+        "router_kv_fallbacks", "Choices without the replicas' reports", "reason", strategy.fallbacks
+    )
+    yield counter("router_kv_events", "Batches of KV events, and gaps between them", "result", events)
+    yield counter("router_kv_tokenized", "Prompts whose tokens were asked for", "result", tokens)
+    blocks = GaugeMetricFamily("router_kv_reported_blocks", "Blocks reported to be held", labels=["replica"])
+    orphans = CounterMetricFamily(
+        "router_kv_orphan_blocks", "Reported blocks whose beginning is not known", labels=["replica"]
+    )
+    for replica, report in strategy.reports.items():
+        blocks.add_metric([replica.name], len(report))
+        orphans.add_metric([replica.name], report.orphans)
+    yield blocks
+    yield orphans
 
 
 def counter(

@@ -58,6 +58,26 @@ def main() -> None:
     "--kubeconfig", type=click.Path(path_type=Path), help="For --service. [default: the pod's account]"
 )
 @click.option(
+    "--kv-events-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default=True,
+    help="Port of the replicas' KV event streams, for kvaware; 0: none.",
+)
+@click.option(
+    "--kv-replay-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port where missed KV events can be asked for.  [default: the next one]",
+)
+@click.option(
+    "--replica-metrics-seconds",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="Between two looks at a replica's own /metrics (cache size and hits); 0: never.",
+)
+@click.option(
     "--request-seconds", type=float, default=600.0, show_default=True, help="Deadline of a request; 0: none."
 )
 @click.option("--max-body-bytes", type=int, default=32 * 1024 * 1024, show_default=True)
@@ -68,7 +88,8 @@ def main() -> None:
 def serve(
     host: str, port: int, admin_port: int, strategy: str, session_key: str, replicas: tuple[Address, ...],
     replicas_file: Path | None, service: str | None, decode_service: str | None, prefill_service: str | None,
-    prefillers: tuple[Address, ...], routing_threshold: int, kubeconfig: Path | None, request_seconds: float,
+    prefillers: tuple[Address, ...], routing_threshold: int, kubeconfig: Path | None, kv_events_port: int,
+    kv_replay_port: int, replica_metrics_seconds: float, request_seconds: float,
     max_body_bytes: int, access_log_share: float, drain_delay: float,
     tls_certificate: Path | None, tls_key: Path | None,
 ) -> None:  # fmt: skip
@@ -77,6 +98,9 @@ def serve(
         strategy=strategy,
         session_key=session_key,
         routing_threshold=routing_threshold,
+        kv_events_port=kv_events_port,
+        kv_replay_port=kv_replay_port,
+        replica_metrics_seconds=replica_metrics_seconds,
         request_seconds=request_seconds,
         max_body_bytes=max_body_bytes,
         drain_delay=drain_delay,

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import xxhash
 
@@ -24,10 +25,21 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Cache(NamedTuple):
+    """What a replica says of its prefix cache, in tokens; 0 where it says nothing."""
+
+    capacity: int
+    queried: int
+    hit: int
+
+
 class Replica:
     """One model server. The counters are written by `exchange` alone."""
 
-    __slots__ = ("address", "breaker", "failures", "gone", "in_flight", "name", "pending", "requests", "seed")
+    __slots__ = (
+        "address", "breaker", "cache", "failures", "gone",  "in_flight", "name", "pending", "requests",
+        "seed",
+    )  # fmt: skip
 
     def __init__(self, address: Address, breaker: CircuitBreaker) -> None:
         self.address, self.breaker = address, breaker
@@ -39,6 +51,8 @@ class Replica:
         """Prompt blocks sent to it that it has not begun to answer: its prefill queue as seen from here."""
         self.requests = 0
         self.failures = 0
+        self.cache: Cache | None = None
+        """What it last said of its prefix cache."""
         self.gone = False
         """It left the set; answers under way may still end."""
 

@@ -64,6 +64,8 @@ class Prefix:
     """Blocks remembered for each replica: about 2 million tokens."""
     blocks_in_all: int = 1_048_576
     """Blocks remembered for all replicas; shared out evenly when there are many."""
+    bytes_per_token: float = 4.0
+    """To turn a replica's cache size from tokens into blocks."""
     pending_weight: float = 1.0
     """How much a block that waits for its prefill on a replica counts against a block to compute."""
 
@@ -76,6 +78,12 @@ class RouterSettings:
     """One of `STRATEGIES`."""
     session_key: str = "x-session-id"
     """Header, or field of the JSON body, that names the session; SESSION_KEY in its environment."""
+    kv_events_port: int = 0
+    """Port of the replicas' KV event streams, for `kvaware`; 0 = none."""
+    kv_replay_port: int = 0
+    """Port where missed events can be asked for; 0 = the next one."""
+    replica_metrics_seconds: float = 0.0
+    """Between two looks at a replica's own `/metrics`; 0 = never."""
     max_body_bytes: int = 32 * 1024 * 1024
     """A larger request body is answered 413."""
     request_seconds: float = 600.0

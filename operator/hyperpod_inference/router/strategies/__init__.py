@@ -4,6 +4,7 @@ One module each behind `choice.Strategy`; `by_name` builds the one that the sett
 """
 
 import secrets
+import time
 from collections.abc import Callable
 
 from hyperpod_inference.router.settings import RouterSettings
@@ -17,7 +18,11 @@ __all__ = ["Choice", "KvAware", "PrefixAware", "RoundRobin", "Session", "Strateg
 
 _MAKERS: dict[str, Callable[[RouterSettings], Strategy]] = {
     "prefixaware": lambda settings: PrefixAware(settings.prefix, salt=secrets.randbits(64)),
-    "kvaware": lambda settings: KvAware(PrefixAware(settings.prefix, salt=secrets.randbits(64))),
+    "kvaware": lambda settings: KvAware(
+        PrefixAware(settings.prefix, salt=secrets.randbits(64), clock=time.monotonic),
+        settings.prefix.blocks_in_all,
+        time.monotonic,
+    ),
     "session": lambda settings: Session(settings.session_key),
     "roundrobin": lambda settings: RoundRobin(),
 }

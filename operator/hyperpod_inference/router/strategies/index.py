@@ -7,6 +7,7 @@ deep does this replica hold the chain" a binary search. A property test holds th
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from math import inf
 
 from hyperpod_inference.router.replicas import Replica
 
@@ -14,12 +15,14 @@ from hyperpod_inference.router.replicas import Replica
 class Holder:
     """What one replica holds."""
 
-    __slots__ = ("bit", "blocks")
+    __slots__ = ("bit", "blocks", "capacity")
 
     def __init__(self, bit: int) -> None:
         self.bit = bit
-        self.blocks: OrderedDict[int, None] = OrderedDict()
-        """Oldest first."""
+        self.blocks: OrderedDict[int, float] = OrderedDict()
+        """The time of the last touch; oldest first."""
+        self.capacity = inf
+        """Blocks that the replica has room for, if it told."""
 
 
 class PrefixIndex:
@@ -53,17 +56,23 @@ class PrefixIndex:
                 self._holders[replica], self._by_bit[bit] = Holder(bit), replica
         self._capacity = min(self._most, self._most_in_all // max(len(everyone), 1))
         for holder in self._holders.values():
-            self._evict(holder, self._capacity)
+            self._evict(holder, min(self._capacity, holder.capacity))
 
-    def depth(self, replica: Replica, blocks: Sequence[int]) -> int:
-        """How many leading blocks of the chain the replica holds."""
+    def resize(self, replica: Replica, capacity: int) -> None:
+        """The replica told how many blocks it has room for."""
+        if holder := self._holders.get(replica):
+            holder.capacity = capacity
+            self._evict(holder, min(self._capacity, capacity))
+
+    def depth(self, replica: Replica, blocks: Sequence[int], since: float = 0.0) -> int:
+        """How many leading blocks of the chain the replica holds, of those touched after `since`."""
         held = self._holders[replica].blocks
-        if not blocks or blocks[0] not in held:
+        if not blocks or held.get(blocks[0], -1.0) < since:
             return 0
         low, high = 1, len(blocks)
         while low < high:
             middle = (low + high + 1) // 2
-            if blocks[middle - 1] in held:
+            if held.get(blocks[middle - 1], -1.0) >= since:
                 low = middle
             else:
                 high = middle - 1
@@ -89,7 +98,7 @@ class PrefixIndex:
             bits ^= lowest
         return found
 
-    def touch(self, replica: Replica, blocks: Sequence[int]) -> None:
+    def touch(self, replica: Replica, blocks: Sequence[int], now: float = 0.0) -> None:
         """The replica is about to hold the whole chain."""
         holder = self._holders[replica]
         held, bit, bits = holder.blocks, holder.bit, self._bits
@@ -97,12 +106,12 @@ class PrefixIndex:
             if block in held:
                 held.move_to_end(block)
             else:
-                held[block] = None
                 bits[block] = bits.get(block, 0) | bit
-        if len(held) > self._capacity:
-            self._evict(holder, self._capacity)
+            held[block] = now
+        if len(held) > self._capacity or len(held) > holder.capacity:
+            self._evict(holder, min(self._capacity, holder.capacity))
 
-    def _evict(self, holder: Holder, capacity: int) -> None:
+    def _evict(self, holder: Holder, capacity: float) -> None:
         held, bits, others = holder.blocks, self._bits, ~holder.bit
         while len(held) > capacity:
             block, _ = held.popitem(last=False)

@@ -54,7 +54,8 @@ class Publisher:
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=kept)
         self._next = 0
         # A plain socket: to publish never blocks, what a slow reader cannot take is dropped for it.
-        self._out = self._context.socket(zmq.PUB, socket_class=zmq.Socket)
+        self._plain: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._out = self._plain.socket(zmq.PUB)
         self._out.set_hwm(100_000)
         self.port = self._bind(self._out, host, port)
         self.replay_port = 0
@@ -66,21 +67,27 @@ class Publisher:
 
     def publish(self, events: Sequence[Event | None]) -> None:
         """Send one batch."""
+        payload = self._keep(events)
+        number = (self._next - 1).to_bytes(8, "big")
+        self._out.send_multipart((self._topic, number, payload), zmq.NOBLOCK)
+
+    def lose(self, events: Sequence[Event | None]) -> None:
+        """Keep one batch without sending it, as a bad network does (for tests of readers)."""
+        self._keep(events)
+
+    def _keep(self, events: Sequence[Event | None]) -> bytes:
         payload = encode(events, self._block_size, maps=self._maps, now=time.time())
-        self._out.send_multipart((self._topic, self._next.to_bytes(8, "big"), payload), zmq.NOBLOCK)
         self._kept.append((self._next, payload))
         self._next += 1
-
-    def skip(self) -> None:
-        """Lose a batch, as a slow network does (for tests of readers)."""
-        self._next += 1
+        return payload
 
     async def close(self) -> None:
         """Close the sockets."""
         if self._answering is not None:
             self._answering.cancel()
             await asyncio.gather(self._answering, return_exceptions=True)
-        self._context.destroy(linger=_LINGER_MS)
+        self._plain.destroy(linger=_LINGER_MS)
+        self._context.destroy(linger=0)
 
     async def _answer(self, replay: zmq.asyncio.Socket) -> None:
         while True:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from hyperpod_inference.local.servers.simulator.engine import Engine
-from hyperpod_inference.router.exposition import histogram
+from hyperpod_inference.router.exposition import cumulative
 
 
 class _Collector:
@@ -39,9 +39,12 @@ class _Collector:
         config = GaugeMetricFamily("vllm:cache_config_info", "cache_config_info", labels=[*info])
         config.add_metric([*info.values()], 1)
         yield config
-        yield histogram(
-            "vllm:time_to_first_token_seconds", "time_to_first_token_seconds", counts.first_token, labels
+        buckets, total = cumulative(counts.first_token)
+        times = HistogramMetricFamily(
+            "vllm:time_to_first_token_seconds", "time_to_first_token_seconds", labels=[*labels]
         )
+        times.add_metric([*labels.values()], buckets, sum_value=total)
+        yield times
 
 
 def exposition(engine: Engine, model: str) -> bytes:
