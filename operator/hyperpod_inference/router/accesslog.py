@@ -19,7 +19,7 @@ class AccessLog:
 
     def ended(self, exchange: "Exchange", now: float) -> None:
         """A request is over."""
-        if not exchange.reason and exchange.status < 500 and self._rng() >= self._share:
+        if not exchange.reason and exchange.status < 500 and (not self._share or self._rng() >= self._share):
             return
         request, choice = exchange.request, exchange.choice
         entry = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from hyperpod_inference.router import heads
 from hyperpod_inference.router.deadlines import Deadlines
 from hyperpod_inference.router.replicas import Replica
 from hyperpod_inference.router.upstream import Pool, UpstreamConnection
@@ -41,7 +42,7 @@ class Ask:
         self._connection = connection
         connection.send(self._data, self, bodiless=False)
 
-    def on_answer(self, status: int, reason: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    def on_answer(self, status: int, reason: bytes, headers: heads.AnswerHeaders) -> None:
         """The head."""
         self._status = status
 

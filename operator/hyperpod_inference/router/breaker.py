@@ -13,7 +13,7 @@ ILL = frozenset({502, 503, 504})
 class CircuitBreaker:
     """Closed (lets through), open (until a time), trial (one request decides)."""
 
-    __slots__ = ("_limits", "_row", "_times", "_turned", "_until", "trial")
+    __slots__ = ("_limits", "_row", "_times", "_turned", "_until", "calm", "trial")
 
     def __init__(self, limits: settings.Breaker, turned: Callable[[int], None] = lambda by: None) -> None:
         """`turned(+1)` is called when it opens, `turned(-1)` when it closes."""
@@ -21,6 +21,8 @@ class CircuitBreaker:
         self._row = self._times = 0
         self._until = 0.0
         self.trial = False
+        self.calm = True
+        """No failure lately: nobody needs to ask anything else."""
 
     @property
     def state(self) -> str:
@@ -44,11 +46,12 @@ class CircuitBreaker:
             self.failed(now)
         elif self._row or self._times:
             self.forget()
-            self._row = 0
+            self._row, self.calm = 0, True
 
     def failed(self, now: float) -> None:
         """No answer came, or one that says the replica is ill."""
         self._row += 1
+        self.calm = False
         if not self.trial and self._row < self._limits.failures:
             return
         if not self._times:
@@ -68,5 +71,5 @@ class CircuitBreaker:
 
     def _close(self) -> None:
         self._times = self._row = 0
-        self.trial = False
+        self.trial, self.calm = False, True
         self._turned(-1)

@@ -1,7 +1,8 @@
 """Deadlines of thousands of connections and requests at the price of one dict write each.
 
 A timer per request would cost more than the rest of its way through; nobody needs one to the millisecond.
-One sweep every `TICK` seconds calls those that are over.
+One sweep every `TICK` seconds calls those that are over, and looks at the clock for all that are set until
+the next.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from typing import Protocol
 
 NEVER = float("inf")
 TICK = 0.25
-"""Seconds between two sweeps: how late a deadline may be noticed."""
+"""Seconds between two sweeps; a deadline is noticed up to two of them late."""
 
 
 class Bounded(Protocol):
@@ -26,6 +27,8 @@ class Deadlines:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._at: dict[Bounded, float] = {}
+        self.soon = clock() + TICK
+        """The latest that it may be now."""
 
     def __len__(self) -> int:
         return len(self._at)
@@ -35,7 +38,7 @@ class Deadlines:
         if seconds == NEVER:
             self._at.pop(who, None)
         else:
-            self._at[who] = self._clock() + seconds
+            self._at[who] = self.soon + seconds
 
     def forget(self, who: Bounded) -> None:
         """It has ended."""
@@ -44,6 +47,7 @@ class Deadlines:
     def sweep(self) -> None:
         """Call all that are over."""
         now = self._clock()
+        self.soon = now + TICK
         for who in [who for who, at in self._at.items() if at <= now]:
             if self._at.pop(who, NEVER) <= now:
                 who.on_deadline()

@@ -5,9 +5,11 @@ by cutting the client's connection, so that half an answer is never taken for a 
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hyperpod_inference.router import heads
+from hyperpod_inference.router.breaker import ILL
 from hyperpod_inference.router.replicas import Replica
 from hyperpod_inference.router.request import Request
 from hyperpod_inference.router.server import ClientConnection
@@ -31,7 +33,7 @@ class Exchange:
 
     def __init__(self, proxy: "Proxy", request: Request, client: ClientConnection) -> None:
         self._proxy, self.request, self.client = proxy, request, client
-        self._tried: list[Replica] = []
+        self._tried: Sequence[Replica] = ()
         self._connection: UpstreamConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._chunked = self._claimed = self._keep = self._over = False
@@ -50,36 +52,38 @@ class Exchange:
     def start(self) -> None:
         """Choose a replica and send the request there."""
         proxy = self._proxy
-        replicas = proxy.replicas.available(proxy.clock(), self._tried)
+        now = proxy.clock() if self._tried else self.request.started
+        replicas = proxy.replicas.available(now, self._tried)
         if not replicas:
             self._answer(503 if not self._tried else 502, self.reason or "no replica is ready")
             return
         self.choice = choice = proxy.strategy.choose(self.request, replicas)
         proxy.metrics.decided(choice)
-        self._replica = choice.replica
+        self._replica = replica = choice.replica
         self._claim(choice)
-        connection = proxy.pool.take(choice.replica)
+        connection = proxy.pool.take(replica)
         if connection is not None:
             self.connected(connection)
         else:
-            self._connecting = proxy.pool.connect(choice.replica, self)
+            self._connecting = proxy.pool.connect(replica, self)
 
     def connected(self, connection: UpstreamConnection) -> None:
         """Send the request; its body goes as it came."""
         self._connecting, self._connection = None, connection
         connection.send(heads.to_replica(self.request), self, bodiless=self.request.method == b"HEAD")
 
-    def on_answer(self, status: int, reason: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    def on_answer(self, status: int, reason: bytes, headers: heads.AnswerHeaders) -> None:
         """The answer's head: pass it on, or try another replica."""
-        proxy, request = self._proxy, self.request
-        self._replica.breaker.judge(status, proxy.clock())
+        proxy, request, breaker = self._proxy, self.request, self._replica.breaker
+        if not breaker.calm or status in ILL:
+            breaker.judge(status, proxy.clock())
         if status in proxy.settings.retry_statuses and self._may_retry():
             self._drop_connection()
             self._retry(f"status {status}")
             return
         self.status = status
         self.reason = ""
-        framed = any(name.lower() == b"content-length" for name, _ in headers)
+        framed = headers.length is not None
         self._keep = request.keep_alive and not proxy.draining and (framed or not request.old)
         head, self._chunked = heads.to_client(status, reason, headers, request, close=not self._keep)
         self._out.append(head)
@@ -168,7 +172,8 @@ class Exchange:
         replica.in_flight += 1
         replica.requests += 1
         replica.pending += choice.misses
-        replica.breaker.sent(self._proxy.clock())
+        if not replica.breaker.calm:
+            replica.breaker.sent(self._proxy.clock())
         self._claimed, self._pending = True, choice.misses
 
     def _first_byte(self, now: float) -> None:
@@ -182,7 +187,8 @@ class Exchange:
             replica = self._replica
             replica.in_flight -= 1
             replica.pending -= self._pending
-            replica.breaker.released()
+            if not replica.breaker.calm:
+                replica.breaker.released()
             self._claimed, self._pending = False, 0
 
     def _may_retry(self) -> bool:
@@ -194,7 +200,7 @@ class Exchange:
     def _retry(self, why: str) -> None:
         self.reason = f"{self._replica.name}: {why}"
         may = self._may_retry()
-        self._tried.append(self._replica)
+        self._tried = (*self._tried, self._replica)
         self._release()
         if may:
             self._proxy.metrics.retries += 1

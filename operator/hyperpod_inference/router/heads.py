@@ -107,45 +107,64 @@ def to_replica(request: Request) -> bytes:
     """The whole request as it goes to a replica."""
     bodiless = not request.body and request.method in (b"GET", b"HEAD", b"DELETE", b"OPTIONS")
     framing = b"" if bodiless else b"\r\ncontent-length: %d" % len(request.body)
-    return b"".join((
-        request.method, b" ", request.target, b" HTTP/1.1\r\n", b"\r\n".join(request.lines),
-        framing, b"\r\nx-request-id: ", request.id, b"\r\n\r\n", request.body,
-    ))  # fmt: skip
+    if not request.front:
+        request.front = front(request)
+    return b"%b%b\r\nx-request-id: %b\r\n\r\n%b" % (request.front, framing, request.id, request.body)
+
+
+def front(request: Request) -> bytes:
+    """The part of a request's head that does not change with its body."""
+    return b"%b %b HTTP/1.1\r\n%b" % (request.method, request.target, b"\r\n".join(request.lines))
+
+
+class AnswerHeaders(list[tuple[bytes, bytes]]):
+    """The header fields of a replica's answer; the same object again when the same head comes again."""
+
+    __slots__ = ("length", "passed")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.length: int | None = None
+        """Its Content-Length."""
+        self.passed = b""
+        """Status line and the fields that the client gets, once they were needed."""
 
 
 def to_client(
-    status: int, reason: bytes, headers: Iterable[tuple[bytes, bytes]], request: Request, *, close: bool
+    status: int, reason: bytes, headers: AnswerHeaders, request: Request, *, close: bool
 ) -> tuple[bytes, bool]:
     """The head of a replica's answer as the client gets it, and whether its body goes out in chunks.
 
     The framing is a Content-Length that the replica gave, else chunks; HTTP/1.0 gets the connection's end.
     """
+    if not headers.passed:
+        headers.passed = _passed(status, reason, headers)
+    length, chunked = headers.length, False
+    if length is not None and status != 204:
+        framing = b"\r\ncontent-length: %d" % length
+    elif request.method != b"HEAD" and status not in _NO_BODY and not request.old:
+        framing, chunked = b"\r\ntransfer-encoding: chunked", True
+    else:
+        framing = b""
+    if close:
+        framing += b"\r\nconnection: close"
+    elif request.old:
+        framing += b"\r\nconnection: keep-alive"
+    return b"%b\r\nx-request-id: %b%b\r\n\r\n" % (headers.passed, request.id, framing), chunked
+
+
+def _passed(status: int, reason: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     lines = [b"HTTP/1.1 %d %b" % (status, reason)]
-    length: bytes | None = None
     nominated: set[bytes] = set()
     for name, value in headers:
         key = name.lower()
         if key not in HOP_BY_HOP:
             lines.append(name + b": " + value)
-        elif key == b"content-length":
-            length = value
         elif key == b"connection":
             nominated |= {token.strip().lower() for token in value.split(b",")}
     if nominated - {b"close", b"keep-alive"}:
         lines[1:] = [line for line in lines[1:] if line.partition(b":")[0].lower() not in nominated]
-    lines.append(b"x-request-id: " + request.id)
-    chunked = False
-    if length is not None and status != 204:
-        lines.append(b"content-length: " + length)
-    elif request.method != b"HEAD" and status not in _NO_BODY and not request.old:
-        chunked = True
-        lines.append(b"transfer-encoding: chunked")
-    if close:
-        lines.append(b"connection: close")
-    elif request.old:
-        lines.append(b"connection: keep-alive")
-    lines.append(b"\r\n")
-    return b"\r\n".join(lines), chunked
+    return b"\r\n".join(lines)
 
 
 def own_answer(

@@ -9,13 +9,16 @@ Two clients that serialise JSON differently do not share blocks.
 import re
 from functools import lru_cache
 
-PROMPT_FIELDS = (b'"messages"', b'"prompt"', b'"inputs"', b'"input"')
+PROMPT_FIELDS = (b'"prompt"', b'"inputs"', b'"input"')
 _NEAR = 512
 """Bytes at each end of the body in which `field` looks: short fields stand before or after the prompt."""
 
 
 def prompt_start(body: bytes) -> int:
-    """Where the value of the prompt's field begins; 0 when the body has none of `PROMPT_FIELDS`."""
+    """Where the prompt's value begins; 0 when the body has neither messages nor one of `PROMPT_FIELDS`."""
+    at = body.find(b'"messages"')
+    if at >= 0:
+        return at + 10
     for name in PROMPT_FIELDS:
         at = body.find(name)
         if at >= 0:

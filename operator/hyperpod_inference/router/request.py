@@ -6,7 +6,9 @@ from collections.abc import Sequence
 class Request:
     """Written once by `server`, then read by everyone."""
 
-    __slots__ = ("body", "headers", "id", "keep_alive", "lines", "method", "old", "started", "target")
+    __slots__ = (
+        "body", "front", "headers", "id", "keep_alive", "lines", "method", "old", "started", "target",
+    )  # fmt: skip
 
     def __init__(
         self, method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]] = (), body: bytes = b""
@@ -14,6 +16,8 @@ class Request:
         self.method, self.target, self.headers, self.body = method, target, headers, body
         self.lines: list[bytes] = []
         """The header lines that go on to the replica: no hop-by-hop field, no framing."""
+        self.front = b""
+        """Request line and `lines` as bytes, once they were needed."""
         self.id = b""
         """X-Request-Id: the client's, else made here."""
         self.keep_alive = True
@@ -22,6 +26,12 @@ class Request:
         """HTTP/1.0: its sender does not know chunks."""
         self.started = 0.0
         """Loop time at which the request was whole, in seconds."""
+
+    def again(self, body: bytes) -> "Request":
+        """The same head with another body, as the server had it."""
+        made = Request(self.method, self.target, self.headers, body)
+        made.lines, made.front, made.id, made.keep_alive = self.lines, self.front, self.id, self.keep_alive
+        return made
 
     @property
     def path(self) -> str:

@@ -14,7 +14,8 @@ from typing import Protocol, cast
 import httptools
 
 from hyperpod_inference.router import heads
-from hyperpod_inference.router.deadlines import NEVER, Deadlines
+from hyperpod_inference.router.again import MOST_MISSES, Again
+from hyperpod_inference.router.deadlines import Deadlines
 from hyperpod_inference.router.request import Request
 from hyperpod_inference.router.settings import HeadLimits
 
@@ -58,6 +59,9 @@ class ClientConnection(asyncio.Protocol):
         self._handler, self._limits, self._max_body = handler, limits, max_body
         self._deadlines, self._connections = deadlines, connections
         self._parser = httptools.HttpRequestParser(self)
+        self._again: Again | None = None
+        self._known: Request  # set with it
+        self._tries = MOST_MISSES
         self._waiting: deque[Request] = deque()
         self._refusal: heads.Refused | None = None
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set before any other call
@@ -89,10 +93,13 @@ class ClientConnection(asyncio.Protocol):
         """Parse; whole requests are served in order, a refusal comes after those before it."""
         if self._closing or self._refusal or self._deaf:
             return
-        if not self._begun:
-            self._begun = True
-            if not self._busy:
-                self._deadlines.set(self, self._limits.head_seconds)
+        if self._again is not None and not self._busy and not self._begun:
+            body = self._again.body(data)
+            if body is not None and len(body) <= self._max_body:
+                self._tries = MOST_MISSES
+                self._serve(self._known.again(body))
+                return
+        first, self._begun = not self._begun, True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -106,7 +113,10 @@ class ClientConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refusal = _malformed(error)
         else:
-            self._still_in_head(len(data))
+            if self._begun:
+                self._still_in_head(len(data), first=first)
+            elif first and len(self._waiting) == 1 and self._tries:
+                self._remember(data, self._waiting[0])
         self._next()
 
     def eof_received(self) -> bool:
@@ -199,7 +209,6 @@ class ClientConnection(asyncio.Protocol):
 
     def _serve(self, request: Request) -> None:
         self._busy = True
-        self._deadlines.set(self, NEVER)
         if self._ahead and not self._waiting:
             self._ahead = False
             self._transport.resume_reading()
@@ -245,7 +254,9 @@ class ClientConnection(asyncio.Protocol):
             self._close()
 
     def on_deadline(self) -> None:
-        """Nothing came for too long; a half-sent request is told so."""
+        """Nothing came for too long; a half-sent request is told so. While one is in work, its own counts."""
+        if self._busy:
+            return
         if self._begun:
             self._refuse(heads.Refused(408, "the request did not come in time"))
         else:
@@ -261,10 +272,19 @@ class ClientConnection(asyncio.Protocol):
         self._closing = True
         self._transport.close()
 
-    def _still_in_head(self, received: int) -> None:
+    def _remember(self, data: bytes, request: Request) -> None:
+        """A head like this may come again; one that never does is not looked for any more."""
+        self._tries -= 1
+        plain = request.keep_alive and not request.old and not request.header(b"transfer-encoding")
+        if plain and not request.header(b"expect") and not request.header(b"upgrade"):
+            self._again = Again.of(data, request.body)
+            request.front = heads.front(request)
+            self._known = request.again(b"")
+
+    def _still_in_head(self, received: int, *, first: bool) -> None:
         """Bound a head that never ends, of which the parser has told nothing yet; start the body's clock."""
-        if not self._begun:
-            return
+        if first and not self._busy:
+            self._deadlines.set(self, self._limits.head_seconds)
         if self._head_done:
             if not self._busy and self._head_size >= 0:
                 self._head_size = -1

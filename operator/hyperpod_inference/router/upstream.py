@@ -10,11 +10,15 @@ from typing import Protocol, cast
 
 import httptools
 
+from hyperpod_inference.router import heads
+from hyperpod_inference.router.again import MOST_MISSES, Again
 from hyperpod_inference.router.deadlines import Deadlines
 from hyperpod_inference.router.replicas import Replica
 from hyperpod_inference.router.server import no_delay
 
 MAX_HEAD_BYTES = 64 * 1024
+_LOOK_SECONDS = 1.0
+"""Between two looks for connections that are idle for too long."""
 
 
 class Receiver(Protocol):
@@ -23,7 +27,7 @@ class Receiver(Protocol):
     def connected(self, connection: "UpstreamConnection") -> None:
         """A new connection is open."""
 
-    def on_answer(self, status: int, reason: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    def on_answer(self, status: int, reason: bytes, headers: heads.AnswerHeaders) -> None:
         """The head is whole."""
 
     def on_piece(self, pieces: list[bytes]) -> None:
@@ -48,15 +52,23 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set before any other call
         self._receiver: Receiver | None = None
         self._used = self._bodiless = self._until_close = self._closed = self._paused = False
+        self._again: Again | None = None
+        self._known: tuple[int, bytes, heads.AnswerHeaders]  # set with it
+        self._tries = MOST_MISSES
+        self.idle_since = 0.0
+        """Set by the pool."""
         self._begin()
 
     def _begin(self) -> None:
         self._reason = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers = heads.AnswerHeaders()
         self._pieces: list[bytes] = []
         self._size = 0
         self._silent = True
         self._head_done = False
+
+    _ended: tuple[heads.AnswerHeaders, bytes] | None = None
+    _last_reason = b""
 
     def send(self, data: bytes, receiver: Receiver, *, bodiless: bool) -> None:
         """Send a whole request; `bodiless`: its answer has no body whatever its head says (HEAD)."""
@@ -80,11 +92,6 @@ class UpstreamConnection(asyncio.Protocol):
         self._receiver, self._closed = None, True
         self._transport.abort()
 
-    def on_deadline(self) -> None:
-        """Idle for too long."""
-        self._pool.forget(self)
-        self.abort()
-
     # --- the transport's calls ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -96,8 +103,13 @@ class UpstreamConnection(asyncio.Protocol):
         """Parse, then hand on what came at once."""
         receiver = self._receiver
         if receiver is None:
-            return self.on_deadline()  # nobody asked: the connection is out of step
-        self._silent = False
+            self._pool.forget(self)
+            return self.abort()  # nobody asked: the connection is out of step
+        if self._again is not None and self._silent and not self._bodiless:
+            body = self._again.body(data)
+            if body is not None:
+                return self._known_answer(receiver, body)
+        first, self._silent = self._silent, False
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -110,7 +122,29 @@ class UpstreamConnection(asyncio.Protocol):
                 pieces, self._pieces = self._pieces, []
                 receiver.on_piece(pieces)
             receiver.flush()
+        elif first and self._tries and self._ended is not None:
+            self._remember(data, *self._ended)
+        self._ended = None
         return None
+
+    def _known_answer(self, receiver: Receiver, body: bytes) -> None:
+        """A whole answer with the head of the last one."""
+        status, reason, headers = self._known
+        headers.length, self._tries = len(body), MOST_MISSES
+        receiver.on_answer(status, reason, headers)
+        if self._receiver is receiver:
+            self._receiver = None
+            if body:
+                receiver.on_piece([body])
+            self._pool.release(self)
+            receiver.on_end()
+
+    def _remember(self, data: bytes, headers: heads.AnswerHeaders, body: bytes) -> None:
+        """An answer like this may come again; one that never does is not looked for any more."""
+        self._tries -= 1
+        if headers.length is not None and not self._bodiless:
+            self._again = Again.of(data, body)
+            self._known = (self._parser.get_status_code(), self._last_reason, headers)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Closed by the replica, or by us."""
@@ -145,11 +179,14 @@ class UpstreamConnection(asyncio.Protocol):
         if status < 200 or self._receiver is None:
             return
         self._head_done = True
-        names = {name.lower() for name, _ in self._headers}
-        self._until_close = not ({b"content-length", b"transfer-encoding"} & names) and status not in (
-            204,
-            304,
-        )
+        framed = False
+        for name, value in self._headers:
+            size = len(name)
+            if size == 14 and name.lower() == b"content-length":
+                self._headers.length, framed = int(value), True
+            elif size == 17 and name.lower() == b"transfer-encoding":
+                framed = True
+        self._until_close = not framed and status not in (204, 304)
         self._receiver.on_answer(status, self._reason, self._headers)
         if self._bodiless and self._receiver is not None:
             self._until_close = True  # the parser still waits for a body: never use it again
@@ -175,6 +212,8 @@ class UpstreamConnection(asyncio.Protocol):
             return
         pieces = self._pieces
         reusable = not self._until_close and not self._closed and self._parser.should_keep_alive()
+        self._ended = (self._headers, b"".join(pieces)) if reusable and self._tries else None
+        self._last_reason = self._reason
         self._begin()
         self._used, self._until_close = True, False
         if pieces:
@@ -210,6 +249,7 @@ class Pool:
         self._connect_seconds, self._idle_seconds, self._most_idle = connect_seconds, idle_seconds, most_idle
         self._idle: dict[Replica, list[UpstreamConnection]] = {}
         self._connecting: set[asyncio.Task[None]] = set()
+        deadlines.set(self, _LOOK_SECONDS)
 
     def idle(self, replica: Replica) -> int:
         """Unused connections to it."""
@@ -220,9 +260,7 @@ class Pool:
         idle = self._idle.get(replica)
         if not idle:
             return None
-        connection = idle.pop()
-        self._deadlines.forget(connection)
-        return connection
+        return idle.pop()
 
     def connect(self, replica: Replica, receiver: Receiver) -> asyncio.Task[None]:
         """Open one; `receiver.connected` or `receiver.on_failure` is called. Cancel the task to give up."""
@@ -248,17 +286,18 @@ class Pool:
 
     def release(self, connection: UpstreamConnection) -> None:
         """Keep it for the next request, unless its replica left or enough are kept."""
-        idle = self._idle.setdefault(connection.replica, [])
+        idle = self._idle.get(connection.replica)
+        if idle is None:
+            idle = self._idle[connection.replica] = []
         if connection.replica.gone or len(idle) >= self._most_idle:
             connection.abort()
             return
         connection.resume()
+        connection.idle_since = self._deadlines.soon
         idle.append(connection)
-        self._deadlines.set(connection, self._idle_seconds)
 
     def forget(self, connection: UpstreamConnection) -> None:
         """It closed while idle."""
-        self._deadlines.forget(connection)
         idle = self._idle.get(connection.replica)
         if idle and connection in idle:
             idle.remove(connection)
@@ -271,8 +310,15 @@ class Pool:
     def drop(self, replica: Replica) -> None:
         """Close what is unused; the replica left."""
         for connection in self._idle.pop(replica, []):
-            self._deadlines.forget(connection)
             connection.abort()
+
+    def on_deadline(self) -> None:
+        """Close those that nobody used for long: they stand in front."""
+        self._deadlines.set(self, _LOOK_SECONDS)
+        until = self._deadlines.soon - self._idle_seconds
+        for idle in self._idle.values():
+            while idle and idle[0].idle_since <= until:
+                idle.pop(0).abort()
 
     def close(self) -> None:
         """Close everything unused and give up what is being opened."""

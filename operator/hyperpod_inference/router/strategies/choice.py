@@ -33,13 +33,20 @@ def least_loaded(replicas: Sequence[Replica], key: int) -> Replica:
     return min(replicas, key=lambda replica: (replica.in_flight, rank(replica, key)))
 
 
-_MASK = (1 << 64) - 1
+def nearest(replicas: Sequence[Replica], key: int) -> Replica:
+    """The one that `key` always falls on among these."""
+    chosen, lowest = replicas[0], rank(replicas[0], key)
+    for replica in replicas[1:]:
+        number = hash((replica.seed, key))
+        if number < lowest:
+            chosen, lowest = replica, number
+    return chosen
 
 
 def rank(replica: Replica, key: int) -> int:
     """Rendezvous hashing: the order of replicas for a key, the same in every router process.
 
-    A replica that comes or goes changes the first place only of the keys that it wins or held.
+    A replica that comes or goes changes the first place only of the keys that it wins or held. (Python's
+    hash of integers is the same everywhere; it is salted for text alone.)
     """
-    mixed = (replica.seed ^ key) * 0x9E3779B97F4A7C15 & _MASK
-    return ((mixed ^ mixed >> 32) * 0xD6E8FEB86659FD93) & _MASK
+    return hash((replica.seed, key))

@@ -7,13 +7,14 @@ replica with a long queue loses against an idle one, which is what keeps hot pre
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf
 
 from hyperpod_inference.router import settings
 from hyperpod_inference.router.replicas import Replica
 from hyperpod_inference.router.request import Request
 from hyperpod_inference.router.strategies.blocks import chain, short_key, units
-from hyperpod_inference.router.strategies.choice import Choice, rank
+from hyperpod_inference.router.strategies.choice import Choice, nearest
 from hyperpod_inference.router.strategies.index import PrefixIndex
 from hyperpod_inference.router.strategies.ring import Ring
 
@@ -53,24 +54,29 @@ class PrefixAware:
 
         `depth_of` says how many leading blocks a replica holds, if the index is not to say it.
         """
-        index, weight, all_units = self.index, self._prefix.pending_weight, units(len(blocks))
+        index, weight = self.index, self._prefix.pending_weight
         key = short_key(request.body, self._prefix.block_bytes)
-        held, bits = index.deepest(blocks)
-        if depth_of is None:
-            depth_of = (lambda replica: index.depth(replica, blocks)) if held else _nothing
-        best, load, most, chosen, depth = inf, 0, 0, replicas[0], 0
-        for replica in self._candidates(replicas, key, bits):
-            deep = units(depth_of(replica))
-            score = all_units - deep + weight * replica.pending
-            most = max(most, deep)
-            if score > best or (score == best and replica.in_flight > load):
-                continue
-            if score == best and replica.in_flight == load and rank(replica, key) > rank(chosen, key):
-                continue
-            best, load, chosen, depth = score, replica.in_flight, replica, deep
-        if blocks:
-            index.touch(chosen, blocks, self._clock())
-        return Choice(chosen, _reason(depth, most), all_units, all_units - depth + 1)
+        held, bits = index.deepest(blocks) if blocks else (0, 0)
+        if depth_of is None and held:
+            depth_of = partial(index.depth, blocks=blocks)
+        best, load, depth, most, deep, first = inf, 0, 0, 0, 0, replicas[:0]
+        some = replicas if len(replicas) <= MOST_CANDIDATES else self._candidates(replicas, key, bits)
+        for replica in some:
+            score = weight * replica.pending
+            if depth_of:
+                deep = units(depth_of(replica))
+                score -= deep
+                most = max(most, deep)
+            if score < best or (score == best and replica.in_flight < load):
+                best, load, depth, first = score, replica.in_flight, deep, [replica]
+            elif score == best and replica.in_flight == load and deep == depth:
+                first = [*first, replica]
+        chosen = first[0] if len(first) == 1 else nearest(first, key)
+        if not blocks:
+            return Choice(chosen, "new_prefix", 0, 1)
+        size = units(len(blocks))
+        index.touch(chosen, blocks, self._clock())
+        return Choice(chosen, _reason(depth, most), size, size - depth + 1)
 
     def changed(self, everyone: Sequence[Replica], gone: Sequence[Replica]) -> None:
         """Forget what the gone ones held."""
@@ -79,16 +85,10 @@ class PrefixAware:
         self._ring = Ring(everyone) if len(everyone) > MOST_CANDIDATES else Ring(())
 
     def _candidates(self, replicas: Sequence[Replica], key: int, bits: int) -> Sequence[Replica]:
-        if len(replicas) <= MOST_CANDIDATES:
-            return replicas
         some = self._ring.nearest(key, MOST_CANDIDATES) + self.index.holders(bits, MOST_CANDIDATES)
         if len(replicas) == self._all:
             return some
         return [replica for replica in some if replica in replicas] or replicas[:MOST_CANDIDATES]
-
-
-def _nothing(_: Replica) -> int:
-    return 0
 
 
 def _reason(depth: int, held: int) -> str:
