@@ -88,7 +88,7 @@ manifests: setup  ## Write the manifests into dist/manifests, and a Helm chart i
 	@$(BIN)/hyperpod-inference manifests --examples --output-dir dist/manifests
 	@$(BIN)/hyperpod-inference manifests --helm --output-dir dist/helm
 
-EXTRAS := operator router cdk local image dev
+EXTRAS := operator router aws cdk local image dev
 # The names and the version are those of hyperpod_inference.api.names.
 IMAGE_REPOSITORY ?= hyperpod-inference
 IMAGE_VERSION = $(shell $(BIN)/python -c 'from hyperpod_inference import __version__; print(__version__)')

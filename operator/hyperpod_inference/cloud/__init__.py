@@ -1,0 +1,1 @@
+"""AWS: a module for each service that is called, and the one place where botocore's errors are translated."""

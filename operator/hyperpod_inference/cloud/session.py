@@ -1,0 +1,34 @@
+"""Clients for AWS's services: one way to make them, with bounded waits and retries.
+
+The endpoint, credentials and region come from botocore's own chain (AWS_ENDPOINT_URL, IRSA, Pod Identity,
+profiles). Calls block, so coroutines make them with `asyncio.to_thread`.
+"""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 30
+ATTEMPTS = 5
+"""Tries of one call, the first included, with botocore's own backoff."""
+
+
+class Session:
+    """Makes each service's client once. `region` None is the environment's."""
+
+    def __init__(self, region: str | None = None, **session: Any) -> None:
+        self._session = boto3.session.Session(region_name=region, **session)
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """The client of a service, as `eks`; safe to use from several threads."""
+        if service not in self._clients:
+            config = Config(
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=READ_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            )
+            self._clients[service] = self._session.client(service, config=config)
+        return self._clients[service]
