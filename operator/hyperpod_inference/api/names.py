@@ -66,6 +66,8 @@ LABEL_WEIGHTS_CACHE_PREFIX = f"{GROUP}/weights-cache-ready."
 LABEL_IMAGE_CACHE_PREFIX = f"{GROUP}/image-cache-ready."
 ANNOTATION_SPEC_HASH = f"{GROUP}/spec-hash"  # ours: hash of what was rendered
 ANNOTATION_COLLECTOR_CONFIG = f"{GROUP}/collector-config"  # ours: on pods, which read it as a file
+COMPONENT_NODE_CACHE = "node-cache"  # ours: the pods that warm a node are told from the model's by it
+ANNOTATION_NODE_LABELS = f"{GROUP}/node-labels"  # ours: the labels that a ready pod of them stands for
 
 # --- nodes -----------------------------------------------------------------------------------------------
 NODE_INSTANCE_TYPE = "node.kubernetes.io/instance-type"
@@ -97,6 +99,9 @@ COLLECTOR_HEALTH_PORT = 13133
 UPLOADER_CONTAINER = "s3-uploader"  # ours
 PREFETCH_CONTAINER = "model-prefetch"  # ours
 PREFETCH_VOLUME = "model-weights-copy"  # reserved: users' own init containers write to it
+CACHE_CHOOSER_CONTAINER = "model-cache"  # ours
+CACHE_COPIER_CONTAINER = "copy-weights"  # ours
+CACHE_VOLUME = "model-weights-cache"  # ours
 TIERED_STORAGE_VOLUME = "tiered-storage-shm"  # ours
 ROUTER_CONTAINER = "router-container"
 ROUTER_PORT = 8080  # ours

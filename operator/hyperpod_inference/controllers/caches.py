@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from hyperpod_inference.api import names
 from hyperpod_inference.kube.resources import (
+    DAEMON_SETS,
     DEPLOYMENTS,
     INGRESSES,
     PERSISTENT_VOLUME_CLAIMS,
@@ -25,6 +26,7 @@ from hyperpod_inference.render.identity import LABEL_VALUE_LIMIT, bounded
 CHILD_SELECTOR = f"{names.LABEL_DEPLOYING_SERVICE}={names.DEPLOYING_SERVICE}"
 CHILD_KINDS = (
     DEPLOYMENTS,
+    DAEMON_SETS,
     SERVICES,
     POD_DISRUPTION_BUDGETS,
     INGRESSES,
@@ -34,7 +36,10 @@ CHILD_KINDS = (
 """What an endpoint may own on every cluster; the order is the order of removal, workload first."""
 OPTIONAL_KINDS = {SCALED_OBJECTS: names.CRD_SCALED_OBJECTS}
 """What it may own where others installed the kind; each with the name of its CustomResourceDefinition."""
-OWNER, POD, TARGET = "owner", "pod", "target"
+OWNER, POD, TARGET, NODE = "owner", "pod", "target", "node"
+
+WARMTH = (names.LABEL_WEIGHTS_CACHE_PREFIX, names.LABEL_IMAGE_CACHE_PREFIX)
+"""Prefixes of the labels of nodes that hold something ahead of time."""
 
 
 def owners(obj: Body) -> list[str]:
@@ -72,6 +77,17 @@ def scaler_targets(scaler: Body) -> list[str]:
     return [f"{scaler['metadata']['namespace']}/{target['name']}"] if target["kind"] == "Deployment" else []
 
 
+def is_of_node_cache(pod: Body) -> bool:
+    """Whether the pod serves nothing but keeps a node warm."""
+    return (pod["metadata"].get("labels") or {}).get(names.LABEL_COMPONENT) == names.COMPONENT_NODE_CACHE
+
+
+def node_of(pod: Body) -> list[str]:
+    """Indexer: the node of a pod that keeps one warm."""
+    node = pod["spec"].get("nodeName")
+    return [node] if node and is_of_node_cache(pod) else []
+
+
 def event_pods(event: Body) -> list[str]:
     """Indexer of Events: the uid of the pod that each is about."""
     return [event["involvedObject"].get("uid") or ""]
@@ -82,7 +98,7 @@ class Caches:
     """The stores that reconcilers read."""
 
     endpoints: Store = field(default_factory=Store)
-    pods: Store = field(default_factory=lambda: Store({OWNER: owners}))
+    pods: Store = field(default_factory=lambda: Store({OWNER: owners, NODE: node_of}))
     ingress_classes: Store = field(default_factory=Store)
     nodes: Store = field(default_factory=Store)
     events: Store = field(default_factory=lambda: Store({POD: event_pods}))
@@ -112,7 +128,14 @@ class Caches:
         )
 
     def pods_of(self, namespace: str, name: str) -> list[Body]:
-        """The pods of an endpoint."""
+        """The model's pods of an endpoint."""
+        return [pod for pod in self._pods_of(namespace, name) if not is_of_node_cache(pod)]
+
+    def node_cache_pods_of(self, namespace: str, name: str) -> list[Body]:
+        """The pods that warm nodes for an endpoint."""
+        return [pod for pod in self._pods_of(namespace, name) if is_of_node_cache(pod)]
+
+    def _pods_of(self, namespace: str, name: str) -> list[Body]:
         return self.pods.by_index(OWNER, owner_value(namespace, name))
 
     def events_of(self, pods: list[Body]) -> list[Body]:
@@ -143,9 +166,11 @@ class Caches:
 
 
 def slim_node(node: Body) -> Body:
-    """Strip a node to its name and instance type: nodes are large and change every few seconds."""
+    """Strip a node to its name, instance type and warmth: nodes are large and change every few seconds."""
     metadata = node["metadata"]
-    labels = {names.NODE_INSTANCE_TYPE: (metadata.get("labels") or {}).get(names.NODE_INSTANCE_TYPE)}
+    given = metadata.get("labels") or {}
+    labels = {key: given[key] for key in given if key.startswith(WARMTH)}
+    labels[names.NODE_INSTANCE_TYPE] = given.get(names.NODE_INSTANCE_TYPE)
     kept = {key: metadata.get(key) for key in ("name", "uid", "resourceVersion")}
     return {"metadata": kept | {"labels": {key: value for key, value in labels.items() if value}}}
 

@@ -23,6 +23,7 @@ from hyperpod_inference.kube.client import MERGE_PATCH, Client
 from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.resources import (
+    DAEMON_SETS,
     DEPLOYMENTS,
     INGRESSES,
     PERSISTENT_VOLUME_CLAIMS,
@@ -130,6 +131,7 @@ class EndpointReconciler:
         pods = self.caches.pods_of(*_key(body))
         routers = [obj for obj in everything if _is_routers(obj)]
         seen = [obj for obj in everything if not _is_routers(obj)]
+        keepers = self.caches.node_cache_pods_of(*_key(body))
         return Observed(
             deployment=next((obj for obj in _of_kind(seen, DEPLOYMENTS) if not _role(obj)), None),
             roles={_role(obj): obj for obj in _of_kind(seen, DEPLOYMENTS) if _role(obj)},
@@ -143,7 +145,9 @@ class EndpointReconciler:
             ingress_classes=self.caches.names_of_ingress_classes(),
             scaled_object=next(iter(_of_kind(seen, SCALED_OBJECTS)), None),
             dependencies=rendered.dependencies,
-            events=tuple(self.caches.events_of(pods)),
+            node_cache=next(iter(_of_kind(seen, DAEMON_SETS)), None),
+            node_cache_pods=tuple(keepers),
+            events=tuple(self.caches.events_of([*pods, *keepers])),
             instance_type_of_node=self.caches.instance_types(),
             not_built=rendered.not_built,
             arrangements=rendered.arrangements,

@@ -27,6 +27,7 @@ from hyperpod_inference.controllers.caches import (
 from hyperpod_inference.controllers.controller import Controller
 from hyperpod_inference.controllers.endpoint import EndpointReconciler
 from hyperpod_inference.controllers.kinds import ENDPOINTS, UNBUILT
+from hyperpod_inference.controllers.node_labels import NodeLabeller, nodes_of
 from hyperpod_inference.controllers.serving import exposition, health, serving
 from hyperpod_inference.controllers.statuses import StatusWriter
 from hyperpod_inference.controllers.unbuilt import UnbuiltReconciler
@@ -37,13 +38,14 @@ from hyperpod_inference.kube.errors import Forbidden, NotFound
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.lease import DEFAULT_TIMES, Elector, LeaseTimes
 from hyperpod_inference.kube.metrics import Metrics
-from hyperpod_inference.kube.reflector import Reflector
+from hyperpod_inference.kube.reflector import OnChange, Reflector
 from hyperpod_inference.kube.resources import (
     EVENTS,
     HORIZONTAL_POD_AUTOSCALERS,
     INGRESS_CLASSES,
     NODES,
     PODS,
+    Body,
     Resource,
 )
 from hyperpod_inference.kube.store import Store
@@ -70,7 +72,8 @@ class Operator:
         self._statuses = StatusWriter(client)
         self._recorder = EventRecorder(client, names.OPERATOR_NAME)
         self.endpoints = Controller(ENDPOINTS.kind.lower(), self._endpoint_reconciler(), metrics)
-        self.controllers = [self.endpoints]
+        self.nodes = Controller("node", NodeLabeller(client=client, caches=caches), metrics, workers=1)
+        self.controllers = [self.endpoints, self.nodes]
         followed = self.endpoints.on_change(owner_keys)
         self.essential = [
             Reflector(client, ENDPOINTS, store=caches.endpoints, on_change=self.endpoints.on_change()),
@@ -84,7 +87,13 @@ class Operator:
                 )
                 for kind in CHILD_KINDS
             ),
-            Reflector(client, PODS, store=caches.pods, on_change=followed, label_selector=CHILD_SELECTOR),
+            Reflector(
+                client,
+                PODS,
+                store=caches.pods,
+                on_change=_both(followed, self.nodes.on_change(nodes_of)),
+                label_selector=CHILD_SELECTOR,
+            ),
         ]
         self.optional = [
             Reflector(
@@ -180,7 +189,7 @@ class Operator:
                 # One more or less changes what every endpoint says of its load balancer.
                 on_change=endpoints.on_change(lambda _: caches.endpoints.keys()),
             ),
-            Reflector(client, NODES, store=caches.nodes, on_change=_ignored, strip=slim_node),
+            Reflector(client, NODES, store=caches.nodes, on_change=self.nodes.on_change(), strip=slim_node),
             Reflector(
                 client,
                 EVENTS,
@@ -285,5 +294,11 @@ def _always() -> bool:
     return True
 
 
-def _ignored(kind: str, old: object, new: object) -> None:
-    """Nothing to do when it changes: it is only looked up."""
+def _both(one: OnChange, other: OnChange) -> OnChange:
+    """Tells two of a change."""
+
+    def changed(kind: str, old: Body | None, new: Body | None) -> None:
+        one(kind, old, new)
+        other(kind, old, new)
+
+    return changed

@@ -2,8 +2,8 @@
 
     render(endpoint, settings, facts) -> Rendered(manifests, not_built)
 
-One module per concern (identity, placement, model_source, prefetch, kv_cache, container, sidecars,
-workload, networking, ingress, router, disaggregation, scaling); this one puts their results in order.
+One module per concern (identity, placement, model_source, prefetch, model_cache, kv_cache, container,
+sidecars, workload, networking, ingress, router, disaggregation, scaling); this one orders their results.
 `controllers` applies them, `cli.render` prints them, and the golden tests keep them.
 """
 
@@ -13,6 +13,7 @@ from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.parse import InvalidResource
 from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.render import model_cache
 from hyperpod_inference.render.checks import problems
 from hyperpod_inference.render.disaggregation import disaggregated, role_name, role_scalers
 from hyperpod_inference.render.facts import Facts, Rendered
@@ -49,6 +50,7 @@ def render(
     keda = names.CRD_SCALED_OBJECTS not in facts.absent_crds
     balancer = ingress(endpoint, settings)
     routed = router(endpoint, settings, facts)
+    warming = model_cache.node_cache(endpoint, source)
     manifests = (
         # A volume before its claim, with other objects between: the binder looks for the volume when it sees
         # the claim, and one that it has not seen yet it looks for again only at its next resync.
@@ -64,13 +66,14 @@ def render(
         ),
         *routed,
         *(scalers if keda else ()),
+        *warming,
     )
     return Rendered(
         manifests=manifests,
-        parts=_parts({Part.ROUTER: routed, Part.LOAD_BALANCER: (balancer,)}),
+        parts=_parts({Part.ROUTER: routed, Part.LOAD_BALANCER: (balancer,), Part.MODEL_CACHE: warming}),
         not_built=not_built(endpoint, settings),
         dependencies=(_keda(present=keda),) if scalers else (),
-        arrangements=kv_cache(endpoint).arrangements,
+        arrangements=(*kv_cache(endpoint).arrangements, *model_cache.arrangements(endpoint)),
     )
 
 

@@ -117,18 +117,6 @@ def _access_logs(endpoint: InferenceEndpointConfig, settings: OperatorSettings) 
         )
 
 
-def _model_cache(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    caches = endpoint.spec.model_cache_config
-    asked = (caches.weights_cache, caches.image_cache) if caches else ()
-    if any(cache and cache.enabled for cache in asked):
-        yield _part(
-            Part.MODEL_CACHE,
-            "spec.modelCacheConfig",
-            "Neither weights nor images are cached on the nodes by this version of the operator: "
-            "every new pod loads from the model source.",
-        )
-
-
 def _gateway(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
     if endpoint.spec.inference_gateway and endpoint.spec.inference_gateway.enabled:
         yield _part(
@@ -149,6 +137,5 @@ _FINDERS: tuple[Finder, ...] = (
     _metrics,
     _request_limits,
     _data_capture,
-    _model_cache,
     _gateway,
 )

@@ -11,11 +11,11 @@ from typing import Any
 from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.render.identity import Manifest
+from hyperpod_inference.render.model_cache import CHOOSE, SOURCE_PATH, caches_weights, copy_of_the_node
 from hyperpod_inference.render.model_source import ModelSource
 from hyperpod_inference.render.placement import is_extended
 from hyperpod_inference.render.plain import plain
 
-SOURCE_PATH = "/mnt/model-source"
 DOWNLOADER_CONTAINER = (
     "hf-model-downloader"  # AWS's name: its troubleshooting page reads this container's log
 )
@@ -39,14 +39,18 @@ def prefetched(
     copy = {"name": names.PREFETCH_VOLUME, "emptyDir": {} if downloads else {"medium": "Memory"}}
     mount = {"name": names.PREFETCH_VOLUME, "mountPath": endpoint.spec.worker.model_volume_mount.mount_path}
     filler = _downloader(endpoint, mount) if downloads else _copier(endpoint, source, mount)
-    return replace(source, volumes=(*source.volumes, copy), mount=mount), (filler,)
+    on_node = (copy_of_the_node(endpoint, source)[0],) if caches_weights(endpoint) else ()
+    return replace(source, volumes=(*source.volumes, copy, *on_node), mount=mount), (filler,)
 
 
 def _copier(endpoint: InferenceEndpointConfig, source: ModelSource, target: Manifest) -> Manifest:
     script = f'cp -R {SOURCE_PATH}/. "$MODEL_DIR"/'
+    on_node: list[Manifest] = []
+    if caches_weights(endpoint):
+        script, on_node = f'{CHOOSE}; cp -R "$from"/. "$MODEL_DIR"/', [copy_of_the_node(endpoint, source)[1]]
     return _container(endpoint, names.PREFETCH_CONTAINER, target) | {
         "command": ["/bin/sh", "-c", script],
-        "volumeMounts": [source.mount | {"mountPath": SOURCE_PATH, "readOnly": True}, target],
+        "volumeMounts": [source.mount | {"mountPath": SOURCE_PATH, "readOnly": True}, *on_node, target],
     }
 
 

@@ -6,7 +6,7 @@ from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.pod_rules import SHM_VOLUME
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.render.additions import extended
+from hyperpod_inference.render.additions import Additions, extended
 from hyperpod_inference.render.container import DRAIN_SECONDS, model_container
 from hyperpod_inference.render.facts import Facts
 from hyperpod_inference.render.identity import (
@@ -19,6 +19,7 @@ from hyperpod_inference.render.identity import (
 )
 from hyperpod_inference.render.kv_cache import kv_cache
 from hyperpod_inference.render.kv_events import kv_events
+from hyperpod_inference.render.model_cache import cached, node_labels, preferring_warm_nodes
 from hyperpod_inference.render.model_source import ModelSource
 from hyperpod_inference.render.placement import placement
 from hyperpod_inference.render.plain import plain
@@ -53,10 +54,12 @@ def deployment(
 
 def pod_template(endpoint: InferenceEndpointConfig, source: ModelSource) -> Manifest:
     """What every replica is made of, without what is added beside the model."""
-    worker_source, prefetchers = prefetched(endpoint, source)
+    worker_source, preparers, more_mounts = _as_the_worker_sees_it(endpoint, source)
     cache = kv_cache(endpoint)
     container = extended(model_container(endpoint, worker_source.mount), cache)
     container = extended(container, kv_events(endpoint, container))
+    container = extended(container, Additions(mounts=more_mounts))
+    scheduling = placement(endpoint.spec, selector(endpoint), container.get("resources", {}))
     pod_labels = labels(endpoint) | carried_labels(endpoint)
     return {
         "metadata": {
@@ -64,14 +67,14 @@ def pod_template(endpoint: InferenceEndpointConfig, source: ModelSource) -> Mani
             "annotations": {"kubectl.kubernetes.io/default-container": container["name"]} | cache.annotations,
         },
         "spec": {
-            **without_empty({"initContainers": [*prefetchers, *_user_init_containers(endpoint)]}),
+            **without_empty({"initContainers": [*preparers, *_user_init_containers(endpoint)]}),
             "containers": [container],
             "volumes": [
                 *worker_source.volumes,
                 {"name": SHM_VOLUME, "emptyDir": {"medium": "Memory"}},
                 *cache.volumes,
             ],
-            **placement(endpoint.spec, selector(endpoint), container.get("resources", {})),
+            **preferring_warm_nodes(scheduling, endpoint.spec, node_labels(endpoint, source)),
             **_identity(endpoint),
             "terminationGracePeriodSeconds": GRACE_SECONDS,
             # Service variables (VLLM_PORT=tcp://…) are read as settings by model servers.
@@ -79,6 +82,15 @@ def pod_template(endpoint: InferenceEndpointConfig, source: ModelSource) -> Mani
             "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         },
     }
+
+
+def _as_the_worker_sees_it(
+    endpoint: InferenceEndpointConfig, source: ModelSource
+) -> tuple[ModelSource, tuple[Manifest, ...], tuple[Manifest, ...]]:
+    """The source behind prefetch or the node's copy, what prepares it, and mounts that it needs besides."""
+    if endpoint.spec.model_source_config.prefetch_enabled:
+        return (*prefetched(endpoint, source), ())
+    return cached(endpoint, source)
 
 
 def _user_init_containers(endpoint: InferenceEndpointConfig) -> list[Any]:

@@ -59,7 +59,12 @@ def container_config() -> str:
 
 
 def init_container(name: str, last_words: str) -> str:
-    """The downloader's failures are known by their words; other init containers are the user's."""
+    """The downloader's and the copier's failures are known by their words; others are the user's."""
+    if name == names.CACHE_COPIER_CONTAINER and "No space left on device" in last_words:
+        return (
+            "The node's disk is full: remove other models' caches from it, point "
+            "spec.modelCacheConfig.weightsCache.hostPath at a larger disk, or disable the cache."
+        )
     if name != DOWNLOADER:
         return f"Read its log: `kubectl logs POD -c {name}`."
     if any(word in last_words for word in ("401", "403", "Access denied", "gated")):
@@ -108,6 +113,11 @@ def mount(message: str) -> str:
         return (
             "Enable tiered storage on the HyperPod cluster (TieredStorageConfig, Mode Enable), or choose "
             "redis or no second level in spec.kvCacheSpec."
+        )
+    if f'"{names.CACHE_VOLUME}"' in message:
+        return (
+            "The node has no disk at spec.modelCacheConfig.weightsCache.hostPath: name a directory that "
+            "every node of these types has, or leave types without local disks out."
         )
     if "not found in the list of registered CSI drivers" in message:
         return "Install the driver's add-on, or update it with OVERWRITE if its DaemonSet does not run."

@@ -20,6 +20,7 @@ from hyperpod_inference.status.autoscaling import autoscaling, dependencies
 from hyperpod_inference.status.body import Facts, body
 from hyperpod_inference.status.disaggregation import disaggregation, together
 from hyperpod_inference.status.load_balancer import load_balancer
+from hyperpod_inference.status.model_cache import model_cache
 from hyperpod_inference.status.model_source import model_source
 from hyperpod_inference.status.observed import ApplyError, Observed
 from hyperpod_inference.status.parts import NEVER_HOLDS, Part
@@ -75,6 +76,7 @@ def _verdicts(endpoint: InferenceEndpointConfig, observed: Observed, now: dateti
     verdicts[Part.LOAD_BALANCER.value] = load_balancer(endpoint, observed)
     verdicts |= router(endpoint, observed) | dependencies(observed) | autoscaling(observed)
     verdicts |= arrangements(observed, verdicts[conditions.WORKLOAD_READY])
+    verdicts |= model_cache(observed)
     absent = {each.part.value: no(conditions.NOT_BUILT, each.message) for each in observed.not_built}
     beside = {kind: told for kind, told in sidecars(endpoint, observed).items() if kind not in absent}
     return verdicts | beside | absent

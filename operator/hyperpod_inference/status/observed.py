@@ -36,7 +36,8 @@ class Observed:
     """The world of one endpoint at one moment.
 
     deployment, pods: of the model. roles: its Deployments with pdSpec, by "prefill" and "decode". router: the
-    Deployment of the router before it. events: core/v1 Events about all these pods, in any order.
+    Deployment of the router before it. node_cache, node_cache_pods: the DaemonSet that warms nodes, and its
+    pods. events: core/v1 Events about all these pods, in any order.
     instance_type_of_node: node name to instance type. ingress_classes: names of those that exist. problems:
     why the spec was refused, one sentence each, with the path of the field in front ("spec.replicas: got
     ..."). previous_status: the status as last written; transition times come from it.
@@ -53,6 +54,8 @@ class Observed:
     services: tuple[Body, ...] = ()
     claims: tuple[Body, ...] = ()
     scaled_object: Body | None = None
+    node_cache: Body | None = None
+    node_cache_pods: tuple[Body, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     events: tuple[Body, ...] = ()
     instance_type_of_node: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

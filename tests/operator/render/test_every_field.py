@@ -34,7 +34,6 @@ NOT_YET = {
     "spec.dnsConfig": "DNS",
     "spec.endpointName": "the SageMaker endpoint",
     "spec.inferenceGateway": "the gateway link",
-    "spec.modelCacheConfig": "the model and image cache",
     "spec.s3UploaderResources": "the data capture sidecar",
     "spec.tlsConfig.customCertificateConfig.domainName": "DNS",
     "spec.tlsConfig.tlsCertificateOutputS3Uri": "certificates",

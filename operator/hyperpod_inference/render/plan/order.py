@@ -21,6 +21,7 @@ DEFAULT_SCHEDULER = "default-scheduler"
 AFFINITY_COUNTS = 2
 # From here on the default scheduler scores only some of the nodes that fit.
 SAMPLED_FROM = 100
+_WARMTH = (names.LABEL_WEIGHTS_CACHE_PREFIX, names.LABEL_IMAGE_CACHE_PREFIX)
 _BALANCED = ("cpu", "memory")
 # What the scheduler assumes of a container that asks for nothing.
 _AT_LEAST = {"cpu": Decimal("0.1"), "memory": Decimal(200 * 2**20)}
@@ -47,11 +48,18 @@ def only_a_preference(
 
 def _written_by_the_user(pod_spec: Body) -> Iterator[str]:
     affinity = (pod_spec.get("affinity") or {}).get("nodeAffinity") or {}
-    if affinity.get("preferredDuringSchedulingIgnoredDuringExecution"):
+    wishes = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+    if any(not _is_for_warmth(each) for each in wishes):
         yield (
             "spec.nodeAffinity is passed on as written: its preferred terms are wishes that the scheduler "
             "weighs against how full and how spread the nodes are."
         )
+
+
+def _is_for_warmth(term: Body) -> bool:
+    """Whether a preferred term is the operator's own wish for nodes that hold the model already."""
+    keys = [each["key"] for each in (term.get("preference") or {}).get("matchExpressions", ())]
+    return bool(keys) and all(key.startswith(_WARMTH) for key in keys)
 
 
 def _foreign_wishes(pod_spec: Body) -> Iterator[str]:
