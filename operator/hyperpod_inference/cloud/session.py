@@ -30,5 +30,6 @@ class Session:
                 read_timeout=READ_SECONDS,
                 retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             )
-            self._clients[service] = self._session.client(service, config=config)
+            make: Any = self._session.client  # its stubs know services by literal names only
+            self._clients[service] = make(service, config=config)
         return self._clients[service]
