@@ -1,4 +1,5 @@
-"""The CDK app: context in, one checked stack out. `cdk synth` and `cdk deploy` run it (see cdk.json)."""
+"""The CDK app: context in, one or two checked stacks out. `cdk synth` and `cdk deploy` run it (see
+cdk.json)."""
 
 import sys
 
@@ -7,12 +8,11 @@ def main() -> None:
     """Read the context, build the stack, register the rule packs, synthesize."""
     from aws_cdk import App
 
-    from hyperpod_constructs import InferenceStack, PropertyError, StackSettings, add_checks
+    from hyperpod_constructs import PropertyError, StackSettings, add_checks, make_stacks
 
     app = App()
     try:
-        settings = StackSettings.from_context(app.node.get_all_context())
-        InferenceStack(app, "HyperPodInference", settings)
+        make_stacks(app, StackSettings.from_context(app.node.get_all_context()))
     except PropertyError as error:
         sys.exit(f"error: {error}")
     add_checks(app)

@@ -3,21 +3,18 @@
     from hyperpod_constructs import HyperPodInference
     HyperPodInference(stack, "Inference")
 
-makes all of it. Each part is a construct of its own and can be passed in instead.
+makes all of it. Each part is a construct of its own and can be passed in instead. Values without the CDK
+(settings, instance groups, the add-on's configuration) come from `hyperpod_inference.installation`.
 """
 
-from hyperpod_constructs.addon_configuration import (
-    AddonConfiguration,
-    AlbSettings,
-    GatewaySettings,
-    KedaSettings,
-)
+from hyperpod_constructs.access_entries import AccessEntry, AccessPolicy
 from hyperpod_constructs.addons import AddonSet, InferenceAddon
 from hyperpod_constructs.checks import add_checks
-from hyperpod_constructs.eks_cluster import EksCluster, EksClusterProps, ExistingEksCluster
+from hyperpod_constructs.custom_resources import EndpointError, InferenceEndpoint, JumpStartEndpoint
+from hyperpod_constructs.eks_cluster import ControlPlaneLog, EksCluster, EksClusterProps, ExistingEksCluster
 from hyperpod_constructs.endpoints import Endpoints
-from hyperpod_constructs.errors import PropertyError
 from hyperpod_constructs.hyperpod_cluster import (
+    Autoscaling,
     ExistingHyperPodCluster,
     HyperPodCluster,
     HyperPodClusterProps,
@@ -25,43 +22,98 @@ from hyperpod_constructs.hyperpod_cluster import (
     TieredStorage,
 )
 from hyperpod_constructs.inference import HyperPodInference
-from hyperpod_constructs.instance_groups import Capacity, DeepHealthCheck, InstanceGroup, LifecycleScript
+from hyperpod_constructs.monitoring import EndpointMetrics
 from hyperpod_constructs.network import ExistingNetwork, Network, NetworkProps
-from hyperpod_constructs.roles import ExistingRoles, InferenceRoles
-from hyperpod_constructs.settings import StackSettings
-from hyperpod_constructs.stack import InferenceStack
+from hyperpod_constructs.roles import ExistingRoles, InferenceRoles, Pods, ServiceAccountRole
+from hyperpod_constructs.self_hosted import SelfHostedOperator
+from hyperpod_constructs.siblings import (
+    GrafanaWorkspace,
+    MetricLevel,
+    Observability,
+    ObservabilityProps,
+    TaskGovernance,
+    TrainingOperator,
+)
+from hyperpod_constructs.stack import ClusterStack, InferenceStack, make_stacks
 from hyperpod_constructs.tls_bucket import TlsBucket, TlsBucketProps
+from hyperpod_inference.installation.addon_configuration import (
+    AddonConfiguration,
+    AlbSettings,
+    GatewaySettings,
+    KedaSettings,
+)
+from hyperpod_inference.installation.addons import AddonOptions
+from hyperpod_inference.installation.errors import PropertyError
+from hyperpod_inference.installation.instance_groups import (
+    Capacity,
+    DeepHealthCheck,
+    InstanceGroup,
+    LifecycleScript,
+    NetworkInterface,
+    Taint,
+)
+from hyperpod_inference.installation.quotas import ComputeQuota, Preemption, QuotaResource, Sharing
+from hyperpod_inference.installation.settings import Engine, StackSettings
+from hyperpod_inference.installation.trust import Identity
 
 __all__ = [
+    "AccessEntry",
+    "AccessPolicy",
     "AddonConfiguration",
+    "AddonOptions",
     "AddonSet",
     "AlbSettings",
+    "Autoscaling",
     "Capacity",
+    "ClusterStack",
+    "ComputeQuota",
+    "ControlPlaneLog",
     "DeepHealthCheck",
     "EksCluster",
     "EksClusterProps",
+    "EndpointError",
+    "EndpointMetrics",
     "Endpoints",
+    "Engine",
     "ExistingEksCluster",
     "ExistingHyperPodCluster",
     "ExistingNetwork",
     "ExistingRoles",
     "GatewaySettings",
+    "GrafanaWorkspace",
     "HyperPodCluster",
     "HyperPodClusterProps",
     "HyperPodInference",
+    "Identity",
     "InferenceAddon",
+    "InferenceEndpoint",
     "InferenceRoles",
     "InferenceStack",
     "InstanceGroup",
+    "JumpStartEndpoint",
     "KedaSettings",
     "LifecycleScript",
+    "MetricLevel",
     "Network",
+    "NetworkInterface",
     "NetworkProps",
     "NodeRecovery",
+    "Observability",
+    "ObservabilityProps",
+    "Pods",
+    "Preemption",
     "PropertyError",
+    "QuotaResource",
+    "SelfHostedOperator",
+    "ServiceAccountRole",
+    "Sharing",
     "StackSettings",
+    "Taint",
+    "TaskGovernance",
     "TieredStorage",
     "TlsBucket",
     "TlsBucketProps",
+    "TrainingOperator",
     "add_checks",
+    "make_stacks",
 ]

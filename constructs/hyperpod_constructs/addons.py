@@ -1,7 +1,7 @@
 """The EKS add-ons: what every node runs, what the inference add-on needs, and the inference add-on itself.
 
 L1, because the L2 add-on has no `resolve_conflicts` and no role. An add-on that the cluster runs already is
-named in `existing` and left alone.
+named in `existing` and left alone. Names and versions are `hyperpod_inference.installation`'s.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,26 +13,18 @@ from aws_cdk import aws_eks as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from hyperpod_constructs.addon_configuration import AddonConfiguration
-from hyperpod_constructs.compatibility import (
+from hyperpod_inference.installation.addon_configuration import RESOLVE_CONFLICTS, AddonConfiguration
+from hyperpod_inference.installation.addons import AddonOptions, default_version
+from hyperpod_inference.installation.compatibility import (
     DEFAULT_INFERENCE_VERSION,
-    DEPENDENCIES,
-    check_dependency_version,
+    INFERENCE,
+    check_addon_version,
     check_inference_version,
+    check_pair,
 )
-from hyperpod_constructs.errors import require_one_of
-from hyperpod_constructs.naming import INFERENCE_ADDON
 
-NODE_ADDONS: Final = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
-"""Daemons: active as soon as they are installed, with or without nodes, and needed for nodes to be ready."""
-
-WORKLOAD_ADDONS: Final = ("coredns",)
-"""Deployments of a new cluster: they become active only when there are nodes."""
-
-DEPENDENCY_ADDONS: Final = tuple(DEPENDENCIES)
-"""What the inference add-on's pre-flight checks look for."""
-
-_NO_VERSIONS: Final[Mapping[str, str | None]] = MappingProxyType({})
+Options = Mapping[str, AddonOptions]
+NO_OPTIONS: Final[Options] = MappingProxyType({})
 
 
 def _construct_id(name: str) -> str:
@@ -40,15 +32,16 @@ def _construct_id(name: str) -> str:
 
 
 class AddonSet(Construct):
-    """Several add-ons with nothing to configure but a version and a role.
+    """Several add-ons whose only needs are a version, a role and settings.
 
     Args:
         cluster_name: where they go.
-        names: which; one of those in :data:`NODE_ADDONS`, :data:`WORKLOAD_ADDONS`, :data:`DEPENDENCY_ADDONS`.
+        names: which; of those in `installation.addons`.
+        kubernetes_version: of the cluster, for the compatibility matrix; default not checked.
         existing: those of `names` that the cluster runs already, which are left alone.
-        versions: version by name; default the lowest accepted one of a dependency, else EKS's choice for the
-            cluster. None asks for EKS's choice.
-        roles: the role of an add-on's service account, by name.
+        options: what to change, by name; default the lowest accepted version of a dependency, else EKS's
+            choice.
+        roles: the role of an add-on's service account (IRSA), by name.
 
     Attributes:
         addons: the add-ons made, by name.
@@ -61,8 +54,9 @@ class AddonSet(Construct):
         *,
         cluster_name: str,
         names: Collection[str],
+        kubernetes_version: str | None = None,
         existing: Collection[str] = (),
-        versions: Mapping[str, str | None] = _NO_VERSIONS,
+        options: Options = NO_OPTIONS,
         roles: Mapping[str, iam.IRole] = MappingProxyType({}),
     ) -> None:
         super().__init__(scope, construct_id)
@@ -70,15 +64,19 @@ class AddonSet(Construct):
         for name in names:
             if name in existing:
                 continue
-            version = versions.get(name, DEPENDENCIES.get(name))
-            check_dependency_version(self, name, version)
+            chosen = options.get(name) or AddonOptions(version=default_version(name))
+            check_addon_version(self, name, chosen.version)
+            check_pair(self, kubernetes_version, name, chosen.version)
+            settings = chosen.configuration
             self.addons[name] = eks.CfnAddon(
                 self,
                 _construct_id(name),
                 addon_name=name,
-                addon_version=version,
+                addon_version=chosen.version,
                 cluster_name=cluster_name,
-                resolve_conflicts="OVERWRITE",
+                configuration_values=Stack.of(self).to_json_string(dict(settings)) if settings else None,
+                preserve_on_delete=chosen.preserve_on_delete or None,
+                resolve_conflicts=RESOLVE_CONFLICTS,
                 service_account_role_arn=roles[name].role_arn if name in roles else None,
             )
 
@@ -93,6 +91,7 @@ class InferenceAddon(Construct):
         cluster_name: where it goes.
         configuration: what it is told.
         version: default v1.5.0-eksbuild.1.
+        kubernetes_version: of the cluster, for the compatibility matrix; default not checked.
 
     Attributes:
         configuration: as given.
@@ -108,24 +107,20 @@ class InferenceAddon(Construct):
         cluster_name: str,
         configuration: AddonConfiguration,
         version: str = DEFAULT_INFERENCE_VERSION,
+        kubernetes_version: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         check_inference_version(self, version)
+        check_pair(self, kubernetes_version, INFERENCE, version)
         configuration.check(version)
         self.configuration = configuration
         self.configuration_json = Stack.of(self).to_json_string(configuration.to_dict())
         self.resource = eks.CfnAddon(
             self,
             "Addon",
-            addon_name=INFERENCE_ADDON,
+            addon_name=INFERENCE,
             addon_version=version,
             cluster_name=cluster_name,
             configuration_values=self.configuration_json,
-            resolve_conflicts="OVERWRITE",
+            resolve_conflicts=RESOLVE_CONFLICTS,
         )
-
-
-def check_addon_names(where: Construct, prop: str, names: Collection[str]) -> None:
-    """Each is an add-on that this package installs."""
-    for name in names:
-        require_one_of(where, prop, name, (*NODE_ADDONS, *WORKLOAD_ADDONS, *DEPENDENCY_ADDONS))

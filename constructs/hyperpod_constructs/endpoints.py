@@ -11,7 +11,7 @@ from typing import Final
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from hyperpod_constructs.errors import require, require_one_of
+from hyperpod_inference.installation.errors import require, require_one_of
 
 _SERVICES: Final = {
     "acm-pca": ec2.InterfaceVpcEndpointAwsService.PRIVATE_CERTIFICATE_AUTHORITY,

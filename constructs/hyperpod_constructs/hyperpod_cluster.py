@@ -17,25 +17,11 @@ from constructs import Construct
 
 from hyperpod_constructs.acknowledge import REGULATORY, acknowledge
 from hyperpod_constructs.eks_cluster import EksClusterLike
-from hyperpod_constructs.errors import PropertyError, require
-from hyperpod_constructs.instance_groups import DEFAULT_INSTANCE_GROUPS, InstanceGroup
-from hyperpod_constructs.policy_documents import statements
-
-_NODE_POLICY: Final = "AmazonSageMakerClusterInstanceRolePolicy"
-_NODE_FINDINGS: Final = {
-    f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{_NODE_POLICY}]": (
-        "AWS's policy for HyperPod instances; it changes with their agents."
-    ),
-    "IAM5[Resource::*]": "Describe calls and the registry's token know no resources.",
-    "IAM5[Resource::arn:<AWS::Partition>:ecr:*:*:repository/*]": (
-        "Images of models and add-ons lie in registries of several accounts."
-    ),
-} | {
-    f"IAM5[Resource::arn:<AWS::Partition>:ec2:*:*:{kind}/*]": (
-        "Instances come and go, and SageMaker owns them; their network interfaces have no fixed names."
-    )
-    for kind in ("instance", "network-interface", "security-group", "subnet")
-}
+from hyperpod_constructs.instance_groups import render
+from hyperpod_constructs.node_roles import cluster_role, node_role
+from hyperpod_inference.installation.errors import PropertyError, require
+from hyperpod_inference.installation.instance_groups import DEFAULT_INSTANCE_GROUPS, InstanceGroup
+from hyperpod_inference.installation.values import CLUSTER_ARN, CLUSTER_NAME, SUBNET_ID, check, check_all
 
 
 class NodeRecovery(StrEnum):
@@ -65,6 +51,17 @@ class TieredStorage:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Autoscaling:
+    """HyperPod runs Karpenter, which grows and shrinks the instance groups that its NodeClasses name.
+
+    Args:
+        cluster_role: what HyperPod takes to add and remove instances; default a new one.
+    """
+
+    cluster_role: iam.IRole | None = None
+
+
 class HyperPodClusterLike(Protocol):
     """What the other parts need to know of a HyperPod cluster."""
 
@@ -83,8 +80,7 @@ class ExistingHyperPodCluster:
     cluster_arn: str
 
     def __post_init__(self) -> None:
-        where, allowed = type(self).__name__, "arn:aws:sagemaker:REGION:ACCOUNT:cluster/ID"
-        require(":cluster/" in self.cluster_arn, where, "cluster_arn", self.cluster_arn, allowed)
+        check(type(self).__name__, "cluster_arn", self.cluster_arn, CLUSTER_ARN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +92,20 @@ class HyperPodClusterProps:
         cluster_name: up to 63 letters, digits and hyphens; default CloudFormation makes one.
         node_recovery: default automatic.
         tiered_storage: default off.
+        autoscaling: instances come and go as pods ask for them; default off.
+        continuous_provisioning: start with the instances that there are, and go on asking for the rest,
+            instead of all or nothing; default only with autoscaling, which needs it. It cannot be changed
+            later.
+        node_role: of the instances; default a new one.
     """
 
     instance_groups: Sequence[InstanceGroup] = DEFAULT_INSTANCE_GROUPS
     cluster_name: str | None = None
     node_recovery: NodeRecovery = NodeRecovery.AUTOMATIC
     tiered_storage: TieredStorage | None = None
+    autoscaling: Autoscaling | None = None
+    continuous_provisioning: bool = False
+    node_role: iam.IRole | None = None
 
 
 _DEFAULTS: Final = HyperPodClusterProps()
@@ -119,6 +123,7 @@ class HyperPodCluster(Construct):
     Attributes:
         cluster_arn: a token.
         node_role: what the instances may do.
+        cluster_role: what HyperPod may do for autoscaling; None without.
         resource: the L1 cluster.
     """
 
@@ -134,40 +139,52 @@ class HyperPodCluster(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         _check_groups(self, props.instance_groups)
+        check(self, "cluster_name", props.cluster_name, CLUSTER_NAME)
         require(1 <= len(subnet_ids) <= 16, self, "subnet_ids", len(subnet_ids), "1 to 16 subnets")
-        self.node_role, permissions = self._node_role()
-        security_groups = [_security_group_of(self, eks_cluster), self._between_nodes(vpc)]
+        check_all(self, "subnet_ids", subnet_ids, SUBNET_ID)
+        self.node_role = props.node_role or self._node_role(props, eks_cluster, subnet_ids)
+        self.cluster_role = self._cluster_role(props.autoscaling)
+        groups = [_security_group_of(self, eks_cluster), self._between_nodes(vpc)]
+        role = self.node_role.role_arn
         self.resource = sagemaker.CfnCluster(
             self,
             "Cluster",
             cluster_name=props.cluster_name,
             orchestrator=_orchestrated_by(eks_cluster),
             vpc_config=sagemaker.CfnCluster.VpcConfigProperty(
-                security_group_ids=security_groups, subnets=list(subnet_ids)
+                security_group_ids=groups, subnets=list(subnet_ids)
             ),
-            instance_groups=[group.render(self.node_role.role_arn) for group in props.instance_groups],
+            instance_groups=[render(group, role, groups) for group in props.instance_groups],
             node_recovery=str(props.node_recovery),
+            node_provisioning_mode=_provisioning(props),
             tiered_storage_config=_tiered(props.tiered_storage),
+            auto_scaling=_autoscaling(props.autoscaling),
+            cluster_role=self.cluster_role.role_arn if self.cluster_role else None,
         )
-        self.resource.node.add_dependency(permissions)
+        self.resource.node.add_dependency(self.node_role)
+        if self.cluster_role:
+            self.resource.node.add_dependency(self.cluster_role)
 
     @property
     def cluster_arn(self) -> str:
         """Known when the cluster exists. (`Ref` is not relied upon.)"""
         return self.resource.attr_cluster_arn
 
-    def _node_role(self) -> tuple[iam.Role, iam.ManagedPolicy]:
-        role = iam.Role(
+    def _node_role(
+        self, props: HyperPodClusterProps, eks_cluster: EksClusterLike, subnet_ids: Sequence[str]
+    ) -> iam.Role:
+        scripts = [group.lifecycle_script for group in props.instance_groups if group.lifecycle_script]
+        return node_role(
             self,
-            "NodeRole",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-            description="HyperPod instances",
-            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(_NODE_POLICY)],
+            eks_cluster=eks_cluster,
+            subnet_ids=[*subnet_ids, *(each for group in props.instance_groups for each in group.subnet_ids)],
+            script_folders=sorted({script.source_s3_uri for script in scripts}),
         )
-        policy = iam.ManagedPolicy(role, "NodePolicy", statements=statements("hyperpod_node"), roles=[role])
-        for finding, reason in _NODE_FINDINGS.items():
-            acknowledge(role, finding, reason)
-        return role, policy
+
+    def _cluster_role(self, autoscaling: Autoscaling | None) -> iam.IRole | None:
+        if autoscaling is None:
+            return None
+        return autoscaling.cluster_role or cluster_role(self)
 
     def _between_nodes(self, vpc: ec2.IVpc) -> str:
         """EFA asks for rules to and from the group itself; the cluster's own group lacks the outgoing one."""
@@ -214,6 +231,18 @@ def _security_group_of(where: Construct, cluster: EksClusterLike) -> str:
 def _orchestrated_by(cluster: EksClusterLike) -> sagemaker.CfnCluster.OrchestratorProperty:
     eks = sagemaker.CfnCluster.ClusterOrchestratorEksConfigProperty(cluster_arn=cluster.cluster_arn)
     return sagemaker.CfnCluster.OrchestratorProperty(eks=eks)
+
+
+def _provisioning(props: HyperPodClusterProps) -> str | None:
+    return "Continuous" if props.continuous_provisioning or props.autoscaling else None
+
+
+def _autoscaling(
+    autoscaling: Autoscaling | None,
+) -> sagemaker.CfnCluster.ClusterAutoScalingConfigProperty | None:
+    if autoscaling is None:
+        return None
+    return sagemaker.CfnCluster.ClusterAutoScalingConfigProperty(mode="Enable", auto_scaler_type="Karpenter")
 
 
 def _tiered(storage: TieredStorage | None) -> sagemaker.CfnCluster.TieredStorageConfigProperty | None:

@@ -9,37 +9,49 @@ from types import MappingProxyType
 from typing import Final
 
 from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from hyperpod_constructs.addon_configuration import AddonConfiguration, AlbSettings, KedaSettings
-from hyperpod_constructs.addons import (
-    DEPENDENCY_ADDONS,
-    WORKLOAD_ADDONS,
-    AddonSet,
-    InferenceAddon,
-    check_addon_names,
-)
-from hyperpod_constructs.compatibility import DEFAULT_INFERENCE_VERSION, check_region
+from hyperpod_constructs.addons import NO_OPTIONS, AddonSet, InferenceAddon, Options
+from hyperpod_constructs.custom_resources import grant_invoke
 from hyperpod_constructs.eks_cluster import EksCluster, EksClusterLike, EksClusterProps
-from hyperpod_constructs.errors import PropertyError
 from hyperpod_constructs.hyperpod_cluster import HyperPodCluster, HyperPodClusterLike, HyperPodClusterProps
-from hyperpod_constructs.naming import tag_created_by
+from hyperpod_constructs.naming import tag_all
 from hyperpod_constructs.network import Network, NetworkLike, NetworkProps
-from hyperpod_constructs.roles import ExistingRoles, InferenceRoles
+from hyperpod_constructs.roles import ExistingRoles, InferenceRoles, Pods
+from hyperpod_constructs.self_hosted import SelfHostedOperator
+from hyperpod_constructs.siblings import (
+    Observability,
+    ObservabilityProps,
+    TaskGovernance,
+    TrainingOperator,
+)
 from hyperpod_constructs.tls_bucket import TlsBucket, TlsBucketProps
+from hyperpod_inference.installation.addon_configuration import (
+    AddonConfiguration,
+    AlbSettings,
+    GatewaySettings,
+    KedaSettings,
+)
+from hyperpod_inference.installation.addons import DEPENDENCY_ADDONS, WORKLOAD_ADDONS, check_names
+from hyperpod_inference.installation.compatibility import DEFAULT_INFERENCE_VERSION, check_region
+from hyperpod_inference.installation.errors import PropertyError, require
+from hyperpod_inference.installation.quotas import ComputeQuota
+from hyperpod_inference.installation.settings import Engine
+from hyperpod_inference.installation.trust import Identity
 
 _NEW_NETWORK: Final = NetworkProps()
 _NEW_EKS: Final = EksClusterProps()
 _NEW_HYPERPOD: Final = HyperPodClusterProps()
 _NEW_BUCKET: Final = TlsBucketProps()
 _NO_ROLES: Final = ExistingRoles()
-_NO_VERSIONS: Final[Mapping[str, str | None]] = MappingProxyType({})
+_NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class HyperPodInference(Construct):
-    """HyperPod inference on EKS, through AWS's managed add-on.
+    """HyperPod inference on EKS.
 
     Args:
         network: of new clusters; default a new one. Where both clusters exist, none is needed or made.
@@ -47,17 +59,29 @@ class HyperPodInference(Construct):
         hyperpod_cluster: default a new one. One that exists belongs to an EKS cluster that exists: pass both.
         tls_bucket: for certificates; default a new one.
         roles: those that exist; default all are made.
-        model_buckets: names of the buckets that models are mounted from; default all of the account, to read.
+        model_buckets: names of the buckets that models are mounted from; default SageMaker's own,
+            `sagemaker-REGION-ACCOUNT`. :meth:`grant_read_weights` adds buckets of the stack.
         existing_addons: dependency add-ons that the cluster runs already; default none.
-        addon_versions: version by name of a dependency add-on; default the lowest that is accepted.
+        addon_options: what to change of a dependency add-on, by name; default the lowest version accepted.
+        engine: whose operator: AWS's add-on, or this project's, self-hosted; default the add-on.
         inference_version: of the inference add-on; default v1.5.0-eksbuild.1.
         install_alb_controller, install_keda: False reuses a controller that you installed; default True.
+        gateway: of the inference gateway, from add-on v2.0.0; default the add-on's own.
+        identity: how pods get their roles; default IRSA. Pod Identity needs the self-hosted engine.
+        driver_identity: the same for the storage drivers, with either engine; default IRSA.
+        endpoint_namespaces: for the gated model role under Pod Identity; default `default`.
+        training_operator, task_governance: HyperPod's other add-ons; default False.
+        compute_quotas: of task governance; default none.
+        observability: metrics to Amazon Managed Prometheus; default False.
+        tags: of every resource, beside CreatedBy=HyperPodInference; default none.
 
     Attributes:
         network: None where both clusters exist.
         eks_cluster, hyperpod_cluster, tls_bucket, roles: the parts, made or given.
         dependencies: the dependency add-ons.
-        addon: the inference add-on.
+        addon: the inference add-on; None with the self-hosted engine.
+        self_hosted: the command that installs the operator; None with the add-on.
+        training_operator, task_governance, observability: None where not asked for.
     """
 
     def __init__(
@@ -72,16 +96,30 @@ class HyperPodInference(Construct):
         roles: ExistingRoles = _NO_ROLES,
         model_buckets: Sequence[str] = (),
         existing_addons: Collection[str] = (),
-        addon_versions: Mapping[str, str | None] = _NO_VERSIONS,
+        addon_options: Options = NO_OPTIONS,
+        engine: Engine = Engine.ADDON,
         inference_version: str = DEFAULT_INFERENCE_VERSION,
         install_alb_controller: bool = True,
         install_keda: bool = True,
+        gateway: GatewaySettings | None = None,
+        identity: Identity = Identity.IRSA,
+        driver_identity: Identity = Identity.IRSA,
+        endpoint_namespaces: Sequence[str] = ("default",),
+        training_operator: bool = False,
+        task_governance: bool = False,
+        compute_quotas: Sequence[ComputeQuota] = (),
+        observability: bool | ObservabilityProps = False,
+        tags: Mapping[str, str] = _NO_TAGS,
     ) -> None:
         super().__init__(scope, construct_id)
         check_region(self, Stack.of(self).region)
-        check_addon_names(self, "existing_addons", existing_addons)
-        check_addon_names(self, "addon_versions", addon_versions)
+        check_names(self, "existing_addons", tuple(existing_addons))
+        check_names(self, "addon_options", addon_options)
         self._check_parts(network, eks_cluster, hyperpod_cluster)
+        self._check_engine(engine, identity)
+        require(
+            task_governance or not compute_quotas, self, "compute_quotas", len(compute_quotas), _WITH_QUEUES
+        )
         self.network = self._network(network, eks_cluster, hyperpod_cluster)
         self.eks_cluster = self._eks_cluster(eks_cluster)
         self.hyperpod_cluster = self._hyperpod_cluster(hyperpod_cluster)
@@ -89,16 +127,38 @@ class HyperPodInference(Construct):
         self.roles = InferenceRoles(
             self,
             "Roles",
-            issuer=self.eks_cluster.issuer,
+            pods=Pods(cluster_name=self.eks_cluster.cluster_name, issuer=self.eks_cluster.issuer),
             tls_bucket=self.tls_bucket,
             existing=roles,
             model_buckets=model_buckets,
             alb_controller=install_alb_controller,
             keda_operator=install_keda,
+            identity=identity,
+            driver_identity=driver_identity,
+            namespaces=endpoint_namespaces,
         )
-        self.dependencies = self._dependencies(existing_addons, addon_versions)
-        self.addon = self._addon(inference_version)
-        tag_created_by(self)
+        irsa_drivers = driver_identity is Identity.IRSA
+        self.dependencies = self._dependencies(existing_addons, addon_options, irsa_drivers)
+        self.task_governance = self._task_governance(compute_quotas) if task_governance else None
+        addon = engine is Engine.ADDON
+        self.addon = self._addon(inference_version, gateway) if addon else None
+        self.self_hosted = None if addon else self._self_hosted()
+        self.training_operator = self._training_operator() if training_operator else None
+        self.observability = self._observability(observability) if observability else None
+        tag_all(self, tags)
+
+    def grant_invoke(self, grantee: iam.IGrantable, endpoint_name: str) -> iam.Grant:
+        """Let `grantee` invoke the SageMaker endpoint of that name, and no other."""
+        return grant_invoke(self, grantee, endpoint_name)
+
+    def grant_read_weights(self, bucket: s3.IBucket, prefix: str = "") -> None:
+        """Let endpoints mount models from `bucket`, below `prefix` (default all of it)."""
+        self.roles.grant_read_weights(bucket, prefix)
+
+    def _check_engine(self, engine: Engine, identity: Identity) -> None:
+        fits = engine is Engine.SELF_HOSTED or identity is Identity.IRSA
+        fix = "AWS's add-on takes roles by IRSA only: its chart insists on their ARNs."
+        require(fits, self, "identity", str(identity), "irsa, or engine self-hosted", fix)
 
     def _check_parts(
         self,
@@ -169,37 +229,90 @@ class HyperPodInference(Construct):
     def _tls_bucket(self, given: TlsBucketProps | s3.IBucket) -> s3.IBucket:
         return TlsBucket(self, "Tls", given).bucket if isinstance(given, TlsBucketProps) else given
 
-    def _dependencies(self, existing: Collection[str], versions: Mapping[str, str | None]) -> AddonSet:
+    def _dependencies(self, existing: Collection[str], options: Options, irsa_drivers: bool) -> AddonSet:
         """Deployments: they become active only on nodes, so they come after the HyperPod cluster."""
         new_cluster = isinstance(self.eks_cluster, EksCluster)
+        drivers = {
+            "aws-mountpoint-s3-csi-driver": self.roles.s3_csi_driver,
+            "aws-fsx-csi-driver": self.roles.fsx_csi_driver,
+        }
         addons = AddonSet(
             self,
             "Dependencies",
             cluster_name=self.eks_cluster.cluster_name,
             names=(*WORKLOAD_ADDONS, *DEPENDENCY_ADDONS) if new_cluster else DEPENDENCY_ADDONS,
+            kubernetes_version=self.eks_cluster.kubernetes_version,
             existing=existing,
-            versions=versions,
-            roles={
-                "aws-mountpoint-s3-csi-driver": self.roles.s3_csi_driver,
-                "aws-fsx-csi-driver": self.roles.fsx_csi_driver,
-            },
+            options=options,
+            roles=drivers if irsa_drivers else {},
         )
-        if isinstance(self.hyperpod_cluster, HyperPodCluster):
-            addons.node.add_dependency(self.hyperpod_cluster.resource)
+        self._on_nodes(addons)
         return addons
 
-    def _addon(self, version: str) -> InferenceAddon:
+    def _on_nodes(self, part: Construct) -> None:
+        """Start `part` when there are nodes for its pods."""
+        if isinstance(self.hyperpod_cluster, HyperPodCluster):
+            part.node.add_dependency(self.hyperpod_cluster.resource)
+
+    def _addon(self, version: str, gateway: GatewaySettings | None) -> InferenceAddon:
         addon = InferenceAddon(
             self,
             "Addon",
             cluster_name=self.eks_cluster.cluster_name,
-            configuration=self._configuration(),
+            configuration=self._configuration(gateway),
             version=version,
+            kubernetes_version=self.eks_cluster.kubernetes_version,
         )
         addon.node.add_dependency(self.dependencies, self.roles.permissions)
+        if self.task_governance:  # whose webhook refuses other Deployments until it is ready
+            addon.node.add_dependency(self.task_governance)
         return addon
 
-    def _configuration(self) -> AddonConfiguration:
+    def _self_hosted(self) -> SelfHostedOperator:
+        return SelfHostedOperator(
+            self,
+            "Operator",
+            cluster_name=self.eks_cluster.cluster_name,
+            hyperpod_cluster_arn=self.hyperpod_cluster.cluster_arn,
+            tls_bucket=self.tls_bucket.bucket_name,
+            roles=self.roles,
+        )
+
+    def _task_governance(self, quotas: Sequence[ComputeQuota]) -> TaskGovernance:
+        made = TaskGovernance(
+            self,
+            "TaskGovernance",
+            cluster_name=self.eks_cluster.cluster_name,
+            hyperpod_cluster_arn=self.hyperpod_cluster.cluster_arn,
+            quotas=quotas,
+        )
+        self._on_nodes(made)
+        return made
+
+    def _training_operator(self) -> TrainingOperator:
+        made = TrainingOperator(
+            self,
+            "TrainingOperator",
+            cluster_name=self.eks_cluster.cluster_name,
+            kubernetes_version=self.eks_cluster.kubernetes_version,
+        )
+        self._on_nodes(made)
+        made.node.add_dependency(self.dependencies)
+        return made
+
+    def _observability(self, asked: bool | ObservabilityProps) -> Observability:
+        made = Observability(
+            self,
+            "Observability",
+            cluster_name=self.eks_cluster.cluster_name,
+            hyperpod_cluster_arn=self.hyperpod_cluster.cluster_arn,
+            props=asked if isinstance(asked, ObservabilityProps) else ObservabilityProps(),
+        )
+        self._on_nodes(made)
+        made.node.add_dependency(self.dependencies)
+        return made
+
+    def _configuration(self, gateway: GatewaySettings | None) -> AddonConfiguration:
         alb, keda = self.roles.alb_controller, self.roles.keda_operator
         return AddonConfiguration(
             execution_role_arn=self.roles.execution.role_arn,
@@ -208,6 +321,7 @@ class HyperPodInference(Construct):
             jumpstart_gated_model_role_arn=self.roles.jumpstart_gated_model.role_arn,
             alb=AlbSettings(enabled=alb is not None, role_arn=alb.role_arn if alb else None),
             keda=KedaSettings(enabled=keda is not None, role_arn=keda.role_arn if keda else None),
+            inference_gateway=gateway,
         )
 
     def _key(self) -> kms.IKey:
@@ -216,3 +330,6 @@ class HyperPodInference(Construct):
         if isinstance(made, kms.Key):
             return made
         return kms.Key(self, "Key", enable_key_rotation=True, description="HyperPod inference")
+
+
+_WITH_QUEUES: Final = "none, or task_governance=True: it is task governance that enforces quotas"

@@ -1,24 +1,22 @@
-"""Names and tags that AWS's own policies and tools look for.
+"""Names and tags of an installation's resources, as the constructs write them."""
 
-The managed policy of the operator limits `iam:PassRole` to roles and S3 access to buckets with fixed
-prefixes, and most create calls to resources that carry the tag below.
-"""
-
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from aws_cdk import Aws, Fn, Tags
 from constructs import Construct, IConstruct
 
-CREATED_BY: Final = ("CreatedBy", "HyperPodInference")
-EXECUTION_ROLE_PREFIX: Final = "SageMakerHyperPodInference"
+from hyperpod_inference.api.names import TAG_CREATED_BY
+
 TLS_BUCKET_PREFIX: Final = "hyperpod-tls-"
-OPERATOR_NAMESPACE: Final = "hyperpod-inference-system"
-INFERENCE_ADDON: Final = "amazon-sagemaker-hyperpod-inference"
+_NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def tag_created_by(scope: IConstruct) -> None:
-    """Tag every taggable resource below `scope` as made by this installation."""
-    Tags.of(scope).add(*CREATED_BY)
+def tag_all(scope: IConstruct, tags: Mapping[str, str] = _NO_TAGS) -> None:
+    """Tag every taggable resource below `scope` as made by this installation, and with the caller's tags."""
+    for key, value in (TAG_CREATED_BY, *tags.items()):
+        Tags.of(scope).add(key, value)
 
 
 def unique_suffix(scope: Construct) -> str:

@@ -18,11 +18,10 @@ from constructs import Construct, DependencyGroup
 from hyperpod_constructs.acknowledge import REGULATORY, acknowledge
 from hyperpod_constructs.address_plan import MAX_ZONES, Zone, plan
 from hyperpod_constructs.endpoints import CLOSED_NETWORK_SERVICES, DEFAULT_SERVICES, Endpoints
-from hyperpod_constructs.errors import require
 from hyperpod_constructs.flow_log import FlowLog
-
-DEFAULT_CIDR: Final = "10.0.0.0/16"
-
+from hyperpod_inference.installation.errors import require
+from hyperpod_inference.installation.settings import DEFAULT_CIDR
+from hyperpod_inference.installation.values import ZONE, check_all
 
 _Subnet = tuple[ec2.CfnSubnet, ec2.CfnRouteTable]
 
@@ -73,6 +72,8 @@ class NetworkProps:
         cidr: IPv4 range of the VPC, /16 to /20; default 10.0.0.0/16.
         zones: availability zones by name; default the first two of the region. HyperPod capacity is tied to a
             zone, so name the zones of your reserved instances. Two or three; EKS needs two.
+        private_subnet_cidrs, public_subnet_cidrs: ranges of the subnets, one for each zone, inside `cidr`;
+            default fixed shares of it, a quarter and a 256th each.
         nat_gateways: how many, 0 to the number of zones; default 1. With 0 the network is closed: images and
             models must be reachable through endpoints, and those of a closed network are made by default.
         endpoint_services: interface endpoints, see `endpoints.py`; default a few, or all in a closed network.
@@ -80,6 +81,8 @@ class NetworkProps:
 
     cidr: str = DEFAULT_CIDR
     zones: Sequence[str] | None = None
+    private_subnet_cidrs: Sequence[str] = ()
+    public_subnet_cidrs: Sequence[str] = ()
     nat_gateways: int = 1
     endpoint_services: Sequence[str] | None = None
 
@@ -271,8 +274,10 @@ def _plan(where: Construct, props: NetworkProps) -> list[Zone]:
     names, gateways = _zone_names(props), props.nat_gateways
     count = len(names)
     require(2 <= count <= MAX_ZONES, where, "zones", count, f"2 to {MAX_ZONES} zones")
+    check_all(where, "zones", names, ZONE)
+    require(len(set(names)) == count, where, "zones", names, "zones that differ")
     require(0 <= gateways <= count, where, "nat_gateways", gateways, f"0 to {count}, one a zone")
-    return plan(where, props.cidr, names)
+    return plan(where, props.cidr, names, props.private_subnet_cidrs, props.public_subnet_cidrs)
 
 
 def _zone_names(props: NetworkProps) -> list[str]:

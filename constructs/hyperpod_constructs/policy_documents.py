@@ -1,27 +1,16 @@
-"""IAM statements kept as data files under `policies/`, in IAM's own JSON, for `roles.py`.
+"""Statements kept as data in `hyperpod_inference.installation`, as the CDK's, in the stack's partition."""
 
-The files say `arn:aws:` as AWS's published policies do; reading them puts the stack's partition there.
-"""
-
-import json
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
-
-def statements(name: str) -> list[iam.PolicyStatement]:
-    """The statements of `policies/<name>.json`, in file order."""
-    return [iam.PolicyStatement.from_json(_in_partition(entry)) for entry in _load(name)["Statement"]]
+from hyperpod_inference.installation.roles import statements as raw_statements
 
 
-@cache
-def _load(name: str) -> dict[str, Any]:
-    text = files(__package__).joinpath("policies", f"{name}.json").read_text(encoding="utf-8")
-    document: dict[str, Any] = json.loads(text)
-    return document
+def statements(document: str) -> list[iam.PolicyStatement]:
+    """The statements of a policy document, in file order. The files say `arn:aws:` as AWS's own do."""
+    return [iam.PolicyStatement.from_json(_in_partition(entry)) for entry in raw_statements(document)]
 
 
 def _in_partition(statement: dict[str, Any]) -> dict[str, Any]:

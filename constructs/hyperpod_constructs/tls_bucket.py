@@ -13,11 +13,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from hyperpod_constructs.acknowledge import HIPAA, NIST_R4, NIST_R5, PCI, acknowledge
-from hyperpod_constructs.errors import require
 from hyperpod_constructs.naming import TLS_BUCKET_PREFIX, unique_suffix
-
-DESTROY_KEY: Final = "hyperpod-inference:destroyData"
-"""Context key: the second of the two keys that let a stack delete its data."""
+from hyperpod_inference.installation.errors import require
+from hyperpod_inference.installation.settings import DESTROY_KEY
+from hyperpod_inference.installation.values import BUCKET_NAME, check
 
 _LOG_PREFIX: Final = "tls-cert-logs/"
 
@@ -65,6 +64,7 @@ class TlsBucket(Construct):
             name,
             f"a name that begins {TLS_BUCKET_PREFIX}",
         )
+        check(self, "bucket_name", props.bucket_name, BUCKET_NAME)
         removal = self._removal(props.destroy_data)
         self.access_logs: s3.IBucket = props.access_logs or self._log_bucket(removal)
         self.bucket = s3.Bucket(

@@ -1,36 +1,20 @@
-"""Trust policies for roles that pods assume through the cluster's OIDC provider (IRSA).
+"""Roles that pods take: by the cluster's OIDC provider (IRSA) or by EKS Pod Identity.
 
-The condition keys of such a policy hold the issuer's host, which CloudFormation learns only when the cluster
-exists, and a key of a JSON object cannot be a token. So the policy is written as text, and `Fn::Sub` puts the
-host in: no custom resource and no Lambda.
+The policies are `hyperpod_inference.installation.trust`'s; an IRSA policy is text that `Fn::Sub` fills in, so
+that it needs no custom resource and no Lambda.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import cast
 
 from aws_cdk import Aws, Fn
+from aws_cdk import aws_eks as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-
-@dataclass(frozen=True, kw_only=True)
-class ServiceAccount:
-    """The Kubernetes service account that may take a role."""
-
-    namespace: str
-    name: str
-
-    @property
-    def subject(self) -> str:
-        """`sub` of its tokens."""
-        return f"system:serviceaccount:{self.namespace}:{self.name}"
-
-    @property
-    def operator(self) -> Literal["StringEquals", "StringLike"]:
-        """How IAM compares the subject: a `*` asks for a pattern."""
-        return "StringLike" if "*" in self.subject else "StringEquals"
+from hyperpod_inference.installation.trust import POD_IDENTITY_SERVICE, ServiceAccount, irsa_trust
+from hyperpod_inference.installation.values import OIDC_PROVIDER_ARN, check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +32,7 @@ class OidcIssuer:
     @staticmethod
     def from_url(url: str, provider_arn: str | None = None) -> "OidcIssuer":
         """The issuer with `https://`; the provider's ARN follows from it unless given."""
+        check("OidcIssuer", "provider_arn", provider_arn, OIDC_PROVIDER_ARN)
         host = Fn.select(1, Fn.split("https://", url))
         arn = provider_arn or f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:oidc-provider/{host}"
         return OidcIssuer(host=host, provider_arn=arn)
@@ -75,27 +60,50 @@ def irsa_role(
     )
     resource = cast(iam.CfnRole, role.node.default_child)
     resource.assume_role_policy_document = Fn.sub(
-        json.dumps(_document(account, services)), {"Issuer": issuer.host, "Provider": issuer.provider_arn}
+        irsa_trust(account, services), {"Issuer": issuer.host, "Provider": issuer.provider_arn}
     )
     return role
 
 
-def _document(account: ServiceAccount, services: Sequence[str]) -> dict[str, Any]:
-    audience = {"${Issuer}:aud": "sts.amazonaws.com"}
-    subject = {"${Issuer}:sub": account.subject}
-    condition = (
-        {"StringEquals": audience | subject}
-        if account.operator == "StringEquals"
-        else {"StringEquals": audience, "StringLike": subject}
+def pod_identity_role(
+    scope: Construct,
+    construct_id: str,
+    *,
+    services: Sequence[str] = (),
+    role_name: str | None = None,
+    path: str | None = None,
+    description: str,
+    managed_policies: Sequence[iam.IManagedPolicy] = (),
+) -> iam.Role:
+    """A role that EKS takes for the pods of associations in this account, and the AWS `services` take too."""
+    own = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+    pods = iam.ServicePrincipal(POD_IDENTITY_SERVICE, conditions=own)
+    role = iam.Role(
+        scope,
+        construct_id,
+        assumed_by=iam.SessionTagsPrincipal(pods),
+        role_name=role_name,
+        path=path,
+        description=description,
+        managed_policies=list(managed_policies),
     )
-    pods = {
-        "Effect": "Allow",
-        "Principal": {"Federated": "${Provider}"},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": condition,
-    }
-    callers = [
-        {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-        for service in services
-    ]
-    return {"Version": "2012-10-17", "Statement": [pods, *callers]}
+    for service in services:
+        assert role.assume_role_policy is not None  # noqa: S101 - a role made here has one
+        role.assume_role_policy.add_statements(
+            iam.PolicyStatement(actions=["sts:AssumeRole"], principals=[iam.ServicePrincipal(service)])
+        )
+    return role
+
+
+def associate(
+    scope: Construct, construct_id: str, *, cluster_name: str, account: ServiceAccount, role: iam.IRole
+) -> eks.CfnPodIdentityAssociation:
+    """Give the pods of `account` the role. Standalone: not every add-on takes associations of its own."""
+    return eks.CfnPodIdentityAssociation(
+        scope,
+        construct_id,
+        cluster_name=cluster_name,
+        namespace=account.namespace,
+        service_account=account.name,
+        role_arn=role.role_arn,
+    )

@@ -13,7 +13,7 @@ from hyperpod_constructs import (
     KedaSettings,
     PropertyError,
 )
-from hyperpod_constructs.compatibility import DEFAULT_INFERENCE_VERSION, RELEASES, at_least
+from hyperpod_inference.installation.compatibility import DEFAULT_INFERENCE_VERSION, RELEASES, at_least
 
 ROLE = "arn:aws:iam::111122223333:role"
 CLUSTER = "arn:aws:sagemaker:us-west-2:111122223333:cluster/abcdefgh1234"

@@ -105,7 +105,7 @@ def test_public_access_is_limited_to_the_ranges_given(synthesize: Callable[..., 
     [
         ({"kubernetes_version": "1.27"}, "kubernetes_version: got '1.27', expected one of 1.28, 1.29"),
         ({"admins": ("Admin",)}, r"admins\[0\]: got 'Admin', expected the ARN of an IAM role or user"),
-        ({"public_access_cidrs": ("0.0.0.0/0",)}, "public_access_cidrs: .* not the whole internet"),
+        ({"public_access_cidrs": ("0.0.0.0/0",)}, r"public_access_cidrs\[0\]: .* not the whole internet"),
     ],
 )
 def test_a_wrong_property_of_the_eks_cluster_is_named(

@@ -36,7 +36,7 @@ def test_a_wrong_context_value_ends_the_app_with_one_line(tmp_path: Path) -> Non
     key = "hyperpod-inference:kubernetesVersion"
     result = _run_app(tmp_path, CDK_CONTEXT_JSON=f'{{"{key}": "1.2"}}')
     assert result.returncode == 1
-    assert "error: HyperPodInference/Inference/Eks: kubernetes_version: got '1.2'" in result.stderr
+    assert "error: settings: kubernetes_version: got '1.2'" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -9,17 +9,16 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
-from hyperpod_constructs import ExistingRoles, InferenceRoles, PropertyError, TlsBucket
+from hyperpod_constructs import ExistingRoles, InferenceRoles, Pods, PropertyError, TlsBucket
 from hyperpod_constructs.trust import OidcIssuer
 
 ISSUER = OidcIssuer.from_url("https://oidc.eks.us-west-2.amazonaws.com/id/EXAMPLE")
+PODS = Pods(cluster_name="mine", issuer=ISSUER)
 OPERATOR = "system:serviceaccount:hyperpod-inference-system:"
 
 
 def _roles(stack: Stack, **arguments: Any) -> InferenceRoles:
-    return InferenceRoles(
-        stack, "Roles", issuer=ISSUER, tls_bucket=TlsBucket(stack, "Tls").bucket, **arguments
-    )
+    return InferenceRoles(stack, "Roles", pods=PODS, tls_bucket=TlsBucket(stack, "Tls").bucket, **arguments)
 
 
 def _role(template: Template, description: str) -> dict[str, Any]:
@@ -84,8 +83,8 @@ def test_the_operators_role_has_the_name_that_aws_policy_passes(quick: Template)
 def test_two_installations_in_one_stack_have_names_of_their_own(synthesize: Callable[..., Template]) -> None:
     def build(stack: Stack) -> None:
         bucket = TlsBucket(stack, "Tls").bucket
-        InferenceRoles(stack, "One", issuer=ISSUER, tls_bucket=bucket)
-        InferenceRoles(stack, "Two", issuer=ISSUER, tls_bucket=bucket)
+        InferenceRoles(stack, "One", pods=PODS, tls_bucket=bucket)
+        InferenceRoles(stack, "Two", pods=PODS, tls_bucket=bucket)
 
     roles = synthesize(build).find_resources(
         "AWS::IAM::Role", {"Properties": {"Description": "HyperPod inference operator"}}

@@ -1,18 +1,35 @@
 """The configuration of the inference add-on as one typed value.
 
-The CDK resource in `addons.py`, the arguments of `aws eks create-addon` and the variables of a Terraform
-module are all written from it, so the installation paths cannot drift apart. Keys are those of the add-on's
-documents and charts.
+The CDK resource, the arguments of `aws eks create-addon` and the variables of the Terraform module are all
+written from it, so the installation paths cannot drift apart. Keys are those of the add-on's documents and
+charts; `addon_document.py` holds their schema as far as it is known.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from hyperpod_constructs.compatibility import CLUSTER_ARN_REQUIRED_SINCE, CONFIGURATION_SINCE, at_least
-from hyperpod_constructs.errors import PropertyError, require
-from hyperpod_constructs.naming import EXECUTION_ROLE_PREFIX, INFERENCE_ADDON
+from hyperpod_inference.api.names import TAG_CREATED_BY
+from hyperpod_inference.installation.compatibility import (
+    CLUSTER_ARN_REQUIRED_SINCE,
+    CONFIGURATION_SINCE,
+    INFERENCE,
+    at_least,
+    check_inference_version,
+)
+from hyperpod_inference.installation.errors import PropertyError, require
+from hyperpod_inference.installation.roles import EXECUTION_ROLE_PREFIX
+from hyperpod_inference.installation.values import (
+    BUCKET_NAME,
+    CLUSTER_ARN,
+    EKS_NAME,
+    ROLE_ARN,
+    check,
+)
+
+RESOLVE_CONFLICTS: Final = "OVERWRITE"
+"""What EKS does with objects of an add-on that exist already: the same in all three paths."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +89,12 @@ class AddonConfiguration:
         allowed = f"the ARN of a role whose name begins with {EXECUTION_ROLE_PREFIX}"
         named = role.rpartition("/")[2].startswith(EXECUTION_ROLE_PREFIX)
         require(named, where, "execution_role_arn", role, allowed)
-        require("/" not in bucket, where, "tls_bucket", bucket, "a bare bucket name, without s3://")
+        check(where, "execution_role_arn", role, ROLE_ARN)
+        check(where, "tls_bucket", bucket, BUCKET_NAME)
+        check(where, "hyperpod_cluster_arn", self.hyperpod_cluster_arn, CLUSTER_ARN)
+        check(where, "jumpstart_gated_model_role_arn", self.jumpstart_gated_model_role_arn, ROLE_ARN)
         for prop, part in (("alb", self.alb), ("keda", self.keda)):
+            check(where, f"{prop}.role_arn", part.role_arn, ROLE_ARN)
             if part.enabled and not part.role_arn:
                 fix = f"Give the role, or {prop}.enabled=False to reuse a controller of your own."
                 raise PropertyError(
@@ -109,13 +130,16 @@ class AddonConfiguration:
 
     def to_create_addon(self, cluster_name: str, version: str) -> dict[str, Any]:
         """The document for `aws eks create-addon --cli-input-json`; needs literal values."""
+        check("create-addon", "cluster_name", cluster_name, EKS_NAME)
+        check_inference_version("create-addon", version)
+        self.check(version)
         return {
             "clusterName": cluster_name,
-            "addonName": INFERENCE_ADDON,
+            "addonName": INFERENCE,
             "addonVersion": version,
             "configurationValues": json.dumps(self.to_dict()),
-            "resolveConflicts": "OVERWRITE",
-            "tags": {"CreatedBy": "HyperPodInference"},
+            "resolveConflicts": RESOLVE_CONFLICTS,
+            "tags": dict([TAG_CREATED_BY]),
         }
 
     def _alb(self) -> dict[str, Any]:

@@ -1,19 +1,17 @@
 """What runs together, as data: Kubernetes versions, regions, add-on versions and what each needs.
 
-The tables restate AWS's release notes for the inference operator and its prerequisites pages. AWS publishes
-no Kubernetes matrix per add-on version; before an upgrade ask the account itself:
-`aws eks describe-addon-versions --addon-name amazon-sagemaker-hyperpod-inference --kubernetes-version V`.
-`addons.py`, `eks_cluster.py` and `inference.py` check against these tables when they are constructed.
+The tables restate AWS's release notes for the inference operator, its prerequisites pages, and the support
+tables of the upstream projects. AWS publishes no matrix for its inference add-on, so its rows are HyperPod's
+own range; `hyperpod-inference install preflight` asks the account itself (`DescribeAddonVersions`).
+The constructs check against these tables while the app is being built.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from aws_cdk import Token
-from constructs import Construct
-
-from hyperpod_constructs.errors import PropertyError, require, require_one_of
+from hyperpod_inference.installation.errors import PropertyError, is_token, require, require_one_of
 
 KUBERNETES_VERSIONS: Final = ("1.28", "1.29", "1.30", "1.31", "1.32", "1.33", "1.34")
 """Versions of EKS that HyperPod supports."""
@@ -89,10 +87,44 @@ DEPENDENCIES: Final = {
 }
 """Add-ons that the inference add-on needs, each with the lowest version that it accepts."""
 
+FLOORS: Final[Mapping[str, str]] = {**DEPENDENCIES, "vpc-cni": "v1.18.3"}
+"""The lowest version of each add-on that HyperPod and the inference add-on accept."""
+
+INFERENCE: Final = "amazon-sagemaker-hyperpod-inference"
+TRAINING: Final = "amazon-sagemaker-hyperpod-training-operator"
+TASK_GOVERNANCE: Final = "amazon-sagemaker-hyperpod-taskgovernance"
+OBSERVABILITY: Final = "amazon-sagemaker-hyperpod-observability"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Support:
+    """Versions of an add-on from `since` (up to the next row) run on these versions of Kubernetes."""
+
+    since: str
+    kubernetes: tuple[str, ...]
+    source: str
+
+
+_ALL: Final = KUBERNETES_VERSIONS
+_HYPERPOD: Final = "HyperPod's own range; AWS publishes none for the add-on"
+MATRIX: Final[Mapping[str, tuple[Support, ...]]] = {
+    INFERENCE: (Support(since="v1.0.0", kubernetes=_ALL, source=_HYPERPOD),),
+    TRAINING: (Support(since="v1.0.0", kubernetes=_ALL, source="listed for 1.28 to 1.35"),),
+    "cert-manager": (
+        Support(since="v1.18.0", kubernetes=_ALL, source="the version that HyperPod names for its range"),
+        Support(since="v1.19.0", kubernetes=_ALL[3:], source="cert-manager 1.19: Kubernetes 1.31 and later"),
+    ),
+    "metrics-server": (
+        Support(since="v0.7.0", kubernetes=_ALL, source="metrics-server 0.7: Kubernetes 1.27 and later"),
+        Support(since="v0.8.0", kubernetes=_ALL[3:], source="metrics-server 0.8: Kubernetes 1.31 and later"),
+    ),
+}
+"""Add-on to what it runs on, oldest row first. An add-on without rows is not checked."""
+
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)(?:-eksbuild\.(\d+))?")
 
 
-def parse_version(where: Construct | str, prop: str, version: str) -> tuple[int, int, int, int]:
+def parse_version(where: object, prop: str, version: str) -> tuple[int, int, int, int]:
     """`v1.18.2-eksbuild.2` as a value that compares; a missing build counts as 0."""
     match = _VERSION.fullmatch(version)
     if match is None:
@@ -108,18 +140,18 @@ def at_least(version: str, floor: str) -> bool:
     )
 
 
-def check_kubernetes_version(where: Construct, version: str) -> None:
+def check_kubernetes_version(where: object, version: str) -> None:
     """The version is one that HyperPod supports."""
     require_one_of(where, "kubernetes_version", version, KUBERNETES_VERSIONS)
 
 
-def check_region(where: Construct, region: str) -> None:
+def check_region(where: object, region: str) -> None:
     """The operator's images exist in the region; a region that is not known yet passes."""
-    if not Token.is_unresolved(region):
+    if not is_token(region):
         require_one_of(where, "region", region, sorted(REGIONS))
 
 
-def check_inference_version(where: Construct, version: str) -> None:
+def check_inference_version(where: object, version: str) -> None:
     """The version is a published one, or newer than all that are known here."""
     parsed = parse_version(where, "version", version)
     known = {release.version for release in RELEASES}
@@ -133,16 +165,36 @@ def check_inference_version(where: Construct, version: str) -> None:
     )
 
 
-def check_dependency_version(where: Construct, name: str, version: str | None) -> None:
-    """The dependency is not older than the inference add-on accepts; None is EKS's choice."""
-    floor = DEPENDENCIES.get(name)
+def check_addon_version(where: object, name: str, version: str | None) -> None:
+    """The add-on is not older than its floor; None is EKS's choice."""
+    floor = FLOORS.get(name)
     if version is None or floor is None:
         return
     prop = f"versions[{name!r}]"
-    require(
-        parse_version(where, prop, version) >= parse_version(where, prop, floor),
-        where,
-        prop,
-        version,
-        f"{floor} or later",
-    )
+    newer = parse_version(where, prop, version) >= parse_version(where, prop, floor)
+    require(newer, where, prop, version, f"{floor} or later")
+
+
+def check_pair(where: object, kubernetes: str | None, name: str, version: str | None) -> None:
+    """The add-on's version runs on this version of Kubernetes; a version not known yet passes.
+
+    Raises :class:`PropertyError` that names the pairs that are supported.
+    """
+    row = _row(name, version)
+    if row is None or kubernetes is None or is_token(kubernetes) or kubernetes in row.kubernetes:
+        return
+    allowed = "a supported pair: " + "; ".join(_pairs(name))
+    raise PropertyError(where, f"versions[{name!r}]", f"{version} on Kubernetes {kubernetes}", allowed)
+
+
+def _row(name: str, version: str | None) -> Support | None:
+    rows = MATRIX.get(name, ())
+    if version is None or is_token(version):
+        return None
+    known = [row for row in rows if at_least(version, row.since)]
+    return known[-1] if known else None
+
+
+def _pairs(name: str) -> list[str]:
+    rows = MATRIX[name]
+    return [f"{name} {row.since} and later on {', '.join(row.kubernetes)}" for row in rows]
