@@ -83,6 +83,10 @@ synth: setup  ## Synthesize the CDK app into cdk.out and say what it would deplo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk synth --quiet
 	@$(BIN)/python -m hyperpod_constructs.summary cdk.out
 
+.PHONY: terraform
+terraform: setup  ## Write the Terraform module's data file from the installation's values
+	@$(BIN)/python -m hyperpod_inference.installation.terraform terraform/definition.json
+
 .PHONY: manifests
 manifests: setup  ## Write the manifests into dist/manifests, and a Helm chart into dist/helm
 	@$(BIN)/hyperpod-inference manifests --examples --output-dir dist/manifests

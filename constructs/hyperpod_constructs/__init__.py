@@ -28,7 +28,6 @@ from hyperpod_constructs.roles import ExistingRoles, InferenceRoles, Pods, Servi
 from hyperpod_constructs.self_hosted import SelfHostedOperator
 from hyperpod_constructs.siblings import (
     GrafanaWorkspace,
-    MetricLevel,
     Observability,
     ObservabilityProps,
     TaskGovernance,
@@ -52,6 +51,7 @@ from hyperpod_inference.installation.instance_groups import (
     NetworkInterface,
     Taint,
 )
+from hyperpod_inference.installation.observability import MetricLevel
 from hyperpod_inference.installation.quotas import ComputeQuota, Preemption, QuotaResource, Sharing
 from hyperpod_inference.installation.settings import Engine, StackSettings
 from hyperpod_inference.installation.trust import Identity

@@ -6,7 +6,7 @@ the acknowledgement, with its reason, in `validation-report.json`.
 
 from typing import Final
 
-from aws_cdk import Acknowledgment, Validations
+from aws_cdk import Acknowledgment, CfnResource, Validations
 from constructs import IConstruct
 
 AWS_SOLUTIONS: Final = "AwsSolutions"
@@ -27,3 +27,9 @@ def acknowledge(construct: IConstruct, rule: str, reason: str, *packs: str) -> N
         Acknowledgment(id=f"{pack}::{pack}-{rule}", reason=reason) for pack in packs or (AWS_SOLUTIONS,)
     ]
     Validations.of(construct).acknowledge(*acknowledgements)
+
+
+def skip_checkov(resource: IConstruct | None, check: str, reason: str) -> None:
+    """Accept a finding of checkov, in the resource's metadata, where it looks for it."""
+    assert isinstance(resource, CfnResource)  # noqa: S101 - of the constructs that call this
+    resource.add_metadata("checkov", {"skip": [{"id": check, "comment": reason}]})

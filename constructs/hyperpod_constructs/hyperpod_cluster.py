@@ -142,6 +142,7 @@ class HyperPodCluster(Construct):
         check(self, "cluster_name", props.cluster_name, CLUSTER_NAME)
         require(1 <= len(subnet_ids) <= 16, self, "subnet_ids", len(subnet_ids), "1 to 16 subnets")
         check_all(self, "subnet_ids", subnet_ids, SUBNET_ID)
+        self._permissions: list[iam.ManagedPolicy] = []
         self.node_role = props.node_role or self._node_role(props, eks_cluster, subnet_ids)
         self.cluster_role = self._cluster_role(props.autoscaling)
         groups = [_security_group_of(self, eks_cluster), self._between_nodes(vpc)]
@@ -161,9 +162,7 @@ class HyperPodCluster(Construct):
             auto_scaling=_autoscaling(props.autoscaling),
             cluster_role=self.cluster_role.role_arn if self.cluster_role else None,
         )
-        self.resource.node.add_dependency(self.node_role)
-        if self.cluster_role:
-            self.resource.node.add_dependency(self.cluster_role)
+        self.resource.node.add_dependency(*self._permissions)
 
     @property
     def cluster_arn(self) -> str:
@@ -174,17 +173,23 @@ class HyperPodCluster(Construct):
         self, props: HyperPodClusterProps, eks_cluster: EksClusterLike, subnet_ids: Sequence[str]
     ) -> iam.Role:
         scripts = [group.lifecycle_script for group in props.instance_groups if group.lifecycle_script]
-        return node_role(
+        role, policy = node_role(
             self,
             eks_cluster=eks_cluster,
             subnet_ids=[*subnet_ids, *(each for group in props.instance_groups for each in group.subnet_ids)],
             script_folders=sorted({script.source_s3_uri for script in scripts}),
         )
+        self._permissions.append(policy)
+        return role
 
     def _cluster_role(self, autoscaling: Autoscaling | None) -> iam.IRole | None:
         if autoscaling is None:
             return None
-        return autoscaling.cluster_role or cluster_role(self)
+        if autoscaling.cluster_role is not None:
+            return autoscaling.cluster_role
+        role, policy = cluster_role(self)
+        self._permissions.append(policy)
+        return role
 
     def _between_nodes(self, vpc: ec2.IVpc) -> str:
         """EFA asks for rules to and from the group itself; the cluster's own group lacks the outgoing one."""
@@ -193,10 +198,20 @@ class HyperPodCluster(Construct):
         )
         itself = group.security_group_id
         incoming = ec2.CfnSecurityGroupIngress(
-            self, "FromNodes", group_id=itself, source_security_group_id=itself, ip_protocol="-1"
+            self,
+            "FromNodes",
+            group_id=itself,
+            source_security_group_id=itself,
+            ip_protocol="-1",
+            description="EFA between instances",
         )
         ec2.CfnSecurityGroupEgress(
-            self, "ToNodes", group_id=itself, destination_security_group_id=itself, ip_protocol="-1"
+            self,
+            "ToNodes",
+            group_id=itself,
+            destination_security_group_id=itself,
+            ip_protocol="-1",
+            description="EFA between instances",
         )
         acknowledge(
             incoming,

@@ -28,10 +28,11 @@ _NODE_FINDINGS: Final = {
 
 def node_role(
     scope: Construct, *, eks_cluster: EksClusterLike, subnet_ids: Sequence[str], script_folders: Sequence[str]
-) -> iam.Role:
+) -> tuple[iam.Role, iam.ManagedPolicy]:
     """What the instances may do: addresses for pods in their own subnets, images, and their scripts.
 
-    script_folders: `s3://` addresses of lifecycle scripts; those outside `s3://sagemaker-*` are granted.
+    The policy is what a cluster waits for. script_folders: `s3://` addresses of lifecycle scripts; those
+    outside `s3://sagemaker-*` are granted.
     """
     role = iam.Role(
         scope,
@@ -53,25 +54,25 @@ def node_role(
     for number, folder in enumerate(folders, start=1):
         granted += _reads(number, folder)
         acknowledge(role, resource(f"s3:::{_path(folder)}/*"), "The lifecycle scripts of this one folder.")
-    iam.ManagedPolicy(role, "NodePolicy", statements=granted, roles=[role])
+    policy = iam.ManagedPolicy(role, "NodePolicy", statements=granted, roles=[role])
     for finding, reason in _NODE_FINDINGS.items():
         acknowledge(role, finding, reason)
-    return role
+    return role, policy
 
 
-def cluster_role(scope: Construct) -> iam.Role:
-    """What HyperPod takes to add and remove instances as Karpenter asks."""
+def cluster_role(scope: Construct) -> tuple[iam.Role, iam.ManagedPolicy]:
+    """What HyperPod takes to add and remove instances as Karpenter asks, and the policy to wait for."""
     role = iam.Role(
         scope,
         "ClusterRole",
         assumed_by=iam.ServicePrincipal("hyperpod.sagemaker.amazonaws.com"),
         description="HyperPod autoscaling",
     )
-    iam.ManagedPolicy(role, "KarpenterPolicy", statements=statements("karpenter"), roles=[role])
+    policy = iam.ManagedPolicy(role, "KarpenterPolicy", statements=statements("karpenter"), roles=[role])
     own = "Of this account only; the cluster is made after the role that it names."
     acknowledge(role, resource("sagemaker:*:*:cluster/*"), own)
     acknowledge(role, resource("kms:*:*:key/*"), "Keys of volumes, through SageMaker and by grants only.")
-    return role
+    return role, policy
 
 
 def _addresses_in(subnet_ids: Sequence[str]) -> iam.PolicyStatement:

@@ -64,3 +64,11 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         )
     },
 }
+
+CHECKOV: Final[Mapping[str, tuple[str, str]]] = {
+    ALB_CONTROLLER.key: (
+        "CKV_AWS_111",
+        "The controller's published policy; tags of its cluster limit writes.",
+    )
+}
+"""Findings of checkov: role to check and reason."""

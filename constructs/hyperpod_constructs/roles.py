@@ -13,10 +13,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, DependencyGroup
 
-from hyperpod_constructs.acknowledge import acknowledge
+from hyperpod_constructs.acknowledge import acknowledge, skip_checkov
 from hyperpod_constructs.naming import TLS_BUCKET_PREFIX, unique_suffix
 from hyperpod_constructs.policy_documents import statements
-from hyperpod_constructs.role_reasons import REASONS
+from hyperpod_constructs.role_reasons import CHECKOV, REASONS
 from hyperpod_constructs.trust import OidcIssuer, associate, irsa_role, pod_identity_role
 from hyperpod_inference.installation.errors import is_token, require
 from hyperpod_inference.installation.roles import (
@@ -78,7 +78,9 @@ class ServiceAccountRole(Construct):
         if identity is Identity.POD_IDENTITY:
             self._associate(spec, pods, namespaces)
         if spec.document and not spec.aws_policy:
-            self.allow("Policy", statements(spec.document))
+            policy = self.allow("Policy", statements(spec.document))
+            if why := CHECKOV.get(spec.key):
+                skip_checkov(policy.node.default_child, *why)
         for finding, reason in REASONS.get(spec.key, {}).items():
             acknowledge(self, finding, reason)
 

@@ -6,7 +6,6 @@ made beside them waits for task governance, whose webhook refuses other Deployme
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from aws_cdk import Aws, CfnOutput, Fn, Stack
@@ -26,6 +25,7 @@ from hyperpod_inference.installation.compatibility import (
     check_pair,
     parse_version,
 )
+from hyperpod_inference.installation.observability import SCRAPE_SECONDS, MetricLevel, metrics
 from hyperpod_inference.installation.quotas import ComputeQuota
 from hyperpod_inference.installation.roles import OBSERVABILITY as OBSERVABILITY_ROLE
 from hyperpod_inference.installation.roles import TRAINING_OPERATOR, RoleSpec
@@ -64,7 +64,7 @@ class TrainingOperator(Construct):
             self, "Association", cluster_name=cluster_name, account=TRAINING_OPERATOR.account, role=self.role
         )
         self.resource = _addon(self, TRAINING, cluster_name, version)
-        self.resource.node.add_dependency(given, self.role)
+        self.resource.node.add_dependency(given)
 
 
 class TaskGovernance(Construct):
@@ -104,14 +104,6 @@ class TaskGovernance(Construct):
             )
 
 
-class MetricLevel(StrEnum):
-    """How much of a group of metrics is collected."""
-
-    BASIC = "BASIC"
-    ADVANCED = "ADVANCED"
-    DISABLED = "DISABLED"
-
-
 @dataclass(frozen=True, kw_only=True)
 class GrafanaWorkspace:
     """A Grafana workspace that exists, for AWS's dashboards.
@@ -146,7 +138,7 @@ class ObservabilityProps:
     prometheus_arn: str | None = None
     grafana: GrafanaWorkspace | None = None
     version: str | None = None
-    scrape_interval_seconds: int = 30
+    scrape_interval_seconds: int = SCRAPE_SECONDS
     training: MetricLevel = MetricLevel.BASIC
     task_governance: MetricLevel = MetricLevel.BASIC
     scaling: MetricLevel = MetricLevel.BASIC
@@ -190,7 +182,10 @@ class Observability(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.workspace_arn = props.prometheus_arn or self._workspace().attr_arn
-        self.role = role or self._role()
+        policy: iam.ManagedPolicy | None = None
+        if role is None:
+            role, policy = self._role()
+        self.role = role
         document = _observability_document(props, self.workspace_arn)
         self.resource = _addon(
             self,
@@ -204,17 +199,18 @@ class Observability(Construct):
                 )
             ],
         )
-        self.resource.node.add_dependency(self.role)
+        if policy is not None:
+            self.resource.node.add_dependency(policy)
 
     def _workspace(self) -> aps.CfnWorkspace:
         return aps.CfnWorkspace(self, "Workspace", alias="hyperpod-inference")
 
-    def _role(self) -> iam.Role:
+    def _role(self) -> tuple[iam.Role, iam.ManagedPolicy]:
         role = pod_identity_role(
             self, "Role", path="/service-role/", description=OBSERVABILITY_ROLE.description
         )
         group = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:/aws/sagemaker/Clusters/*"
-        iam.ManagedPolicy(
+        policy = iam.ManagedPolicy(
             role,
             "Write",
             roles=[role],
@@ -238,7 +234,7 @@ class Observability(Construct):
         )
         finding = "logs:<AWS::Region>:<AWS::AccountId>:log-group:/aws/sagemaker/Clusters/*"
         acknowledge(role, resource(finding), "The add-on names a log group for each of its sources.")
-        return role
+        return role, policy
 
 
 def _observability_document(props: ObservabilityProps, workspace_arn: str) -> dict[str, Any]:
@@ -246,7 +242,6 @@ def _observability_document(props: ObservabilityProps, workspace_arn: str) -> di
     endpoint = f"https://aps-workspaces.{Aws.REGION}.{Aws.URL_SUFFIX}/workspaces/{workspace_id}/"
     levels = {
         "trainingMetrics": props.training,
-        "inferenceMetrics": MetricLevel.BASIC,
         "taskGovernanceMetrics": props.task_governance,
         "scalingMetrics": props.scaling,
         "customMetrics": props.custom,
@@ -254,12 +249,9 @@ def _observability_document(props: ObservabilityProps, workspace_arn: str) -> di
         "acceleratedComputeMetrics": props.accelerated_compute,
         "networkMetrics": props.network,
     }
-    interval = props.scrape_interval_seconds
     document: dict[str, Any] = {
         "ampWorkspace": {"prometheusEndpoint": endpoint, "arn": workspace_arn},
-        "metricsProvider": {
-            name: {"level": str(level), "scrapeInterval": interval} for name, level in levels.items()
-        },
+        "metricsProvider": metrics(levels, props.scrape_interval_seconds),
         "logging": {"enabled": props.logs},
     }
     if props.grafana is not None:

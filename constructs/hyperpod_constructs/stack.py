@@ -74,6 +74,7 @@ class ClusterStack(Stack):
         tag_all(self)
         kubectl = _kubectl(self, self.eks_cluster.cluster_name)
         CfnOutput(self, "KubectlCommand", value=kubectl, description=_IN_VPC)
+        CfnOutput(self, "EksClusterName", value=self.eks_cluster.cluster_name, description="EKS cluster")
         CfnOutput(self, "DependenciesChart", value=_CHART, description="Run it before the second stack")
 
 
@@ -121,7 +122,7 @@ class InferenceStack(Stack):
             task_governance=settings.task_governance,
             observability=settings.observability,
         )
-        self._outputs()
+        self._outputs(beside=cluster)
 
     def _network(self, settings: StackSettings) -> NetworkProps | ExistingNetwork:
         if settings.vpc_id is None:
@@ -153,8 +154,9 @@ class InferenceStack(Stack):
     def _role(self, construct_id: str, arn: str | None) -> iam.IRole | None:
         return iam.Role.from_role_arn(self, construct_id, arn, mutable=False) if arn else None
 
-    def _outputs(self) -> None:
-        """What people paste into kubectl, aws and manifests."""
+    def _outputs(self, beside: ClusterStack | None) -> None:
+        """What people paste into kubectl, aws and manifests; the first of two stacks puts out its own
+        part."""
         parts = self.inference
         name = parts.eks_cluster.cluster_name
         addon = parts.addon.configuration_json if parts.addon else None
@@ -167,7 +169,8 @@ class InferenceStack(Stack):
             "AddonConfiguration": (addon, "What the inference add-on was told"),
         }
         for construct_id, (value, description) in outputs.items():
-            if value is not None:
+            imported = beside is not None and construct_id in ("KubectlCommand", "EksClusterName")
+            if value is not None and not imported:
                 CfnOutput(self, construct_id, value=value, description=description)
 
 

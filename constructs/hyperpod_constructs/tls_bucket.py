@@ -12,13 +12,14 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from hyperpod_constructs.acknowledge import HIPAA, NIST_R4, NIST_R5, PCI, acknowledge
+from hyperpod_constructs.acknowledge import HIPAA, NIST_R4, NIST_R5, PCI, acknowledge, skip_checkov
 from hyperpod_constructs.naming import TLS_BUCKET_PREFIX, unique_suffix
+from hyperpod_inference.installation.bucket import LOG_BUCKET, TLS_BUCKET
 from hyperpod_inference.installation.errors import require
 from hyperpod_inference.installation.settings import DESTROY_KEY
 from hyperpod_inference.installation.values import BUCKET_NAME, check
 
-_LOG_PREFIX: Final = "tls-cert-logs/"
+_LOG_PREFIX: Final = TLS_BUCKET.log_prefix or ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +74,13 @@ class TlsBucket(Construct):
             bucket_name=name,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
-            minimum_tls_version=1.2,
+            minimum_tls_version=TLS_BUCKET.minimum_tls,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             versioned=True,
-            lifecycle_rules=[s3.LifecycleRule(noncurrent_version_expiration=Duration.days(90))],
+            lifecycle_rules=[
+                s3.LifecycleRule(noncurrent_version_expiration=Duration.days(TLS_BUCKET.noncurrent_days))
+            ],
             removal_policy=removal,
         )
         self._log_access()
@@ -120,18 +123,20 @@ class TlsBucket(Construct):
             "AccessLogs",
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
-            minimum_tls_version=1.2,
+            minimum_tls_version=TLS_BUCKET.minimum_tls,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             versioned=True,
             lifecycle_rules=[
                 s3.LifecycleRule(
-                    expiration=Duration.days(365), noncurrent_version_expiration=Duration.days(30)
+                    expiration=Duration.days(LOG_BUCKET.days or 0),
+                    noncurrent_version_expiration=Duration.days(LOG_BUCKET.noncurrent_days),
                 )
             ],
             removal_policy=removal,
         )
         _accept_plain_encryption(bucket)
+        skip_checkov(bucket.node.default_child, "CKV_AWS_18", "It holds the access logs of the other bucket.")
         return bucket
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from aws_cdk import Stack
+from aws_cdk import App, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -30,7 +30,9 @@ from hyperpod_constructs import (
     LifecycleScript,
     NetworkInterface,
     QuotaResource,
+    StackSettings,
     Taint,
+    make_stacks,
 )
 
 ROLE = "arn:aws:iam::111122223333:role/Someone"
@@ -241,11 +243,7 @@ def test_the_callers_tags_are_on_the_resources(synthesize: Callable[..., Templat
     template.all_resources_properties("AWS::EKS::Addon", {"Tags": tags})
 
 
-def test_two_stacks_leave_room_for_the_dependencies_chart(install: Callable[..., Template]) -> None:
-    from aws_cdk import App
-
-    from hyperpod_constructs import StackSettings, make_stacks
-
+def test_two_stacks_leave_room_for_the_dependencies_chart() -> None:
     app = App(builtin_cloud_formation_validation=False)
     stack = make_stacks(app, StackSettings(two_stacks=True))
     second = Template.from_stack(stack)

@@ -35,6 +35,9 @@ COMMANDS: Mapping[str, Lazy] = {
     "render": Lazy("render", "Show what the operator would create for a manifest."),
     "plan": Lazy("plan", "Show what applying a manifest would change in a cluster.", extra="operator"),
     "manifests": Lazy("manifests", "Write what installs the operator in a cluster.", extra="cdk"),
+    "install": Lazy(
+        "installing", "Install on AWS without the CDK: commands, checks, Terraform.", extra="aws"
+    ),
     "operator": Lazy("operator", "Run the operator.", extra="operator"),
     "local": Lazy("local", "Run a whole cluster on this machine.", extra="local"),
     "demo": Lazy("demo", "From a manifest to a chat answer on this machine.", extra="dev"),
