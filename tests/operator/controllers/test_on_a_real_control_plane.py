@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,16 @@ from hyperpod_inference.kube.resources import (
     CONFIG_MAPS,
     CRDS,
     DEPLOYMENTS,
+    HORIZONTAL_POD_AUTOSCALERS,
     LEASES,
+    NODES,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
+    PODS,
     SCALED_OBJECTS,
     SERVICES,
 )
+from hyperpod_inference.local import nodes
 
 pytestmark = pytest.mark.cluster
 
@@ -304,3 +309,108 @@ async def test_keda_that_comes_later_is_noticed_and_its_replicas_are_left_alone(
         return bool((await client.get(DEPLOYMENTS, NAME, NAMESPACE))["spec"]["replicas"] == 2)
 
     await eventually(replicas)
+
+
+async def test_replicas_that_an_autoscaler_sets_stay_its_own(
+    client: Client, operator: Any, endpoint: Body
+) -> None:
+    """As a HorizontalPodAutoscaler writes them: through the scale of the Deployment."""
+    del endpoint["spec"]["autoScalingSpec"]
+    await operator()
+    await client.apply(endpoint, "test")
+    await eventually(lambda: client.get(DEPLOYMENTS, NAME, NAMESPACE))
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": NAME}
+    autoscaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": HORIZONTAL_POD_AUTOSCALERS.kind,
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "spec": {"scaleTargetRef": target, "maxReplicas": 9},
+    }
+    await client.apply(autoscaler, "test")
+    path = DEPLOYMENTS.path(NAMESPACE, NAME, "scale")
+
+    async def left() -> bool:
+        fields = (await client.get(DEPLOYMENTS, NAME, NAMESPACE))["metadata"]["managedFields"]
+        owners = {each["manager"] for each in fields if "f:replicas" in each["fieldsV1"].get("f:spec", {})}
+        return names.FIELD_MANAGER not in owners
+
+    await eventually(left)
+    scale = await client.request("GET", path)
+    await client.request("PUT", path, body=scale | {"spec": {"replicas": 7}})
+    await client.patch(ENDPOINTS, NAME, NAMESPACE, {"spec": {"replicas": 2}}, MERGE_PATCH)
+    await eventually(lambda: _judged(client, 2))
+    assert (await client.get(DEPLOYMENTS, NAME, NAMESPACE))["spec"]["replicas"] == 7
+
+    await client.delete(HORIZONTAL_POD_AUTOSCALERS, NAME, NAMESPACE)
+
+    async def ours_again() -> bool:
+        return bool((await client.get(DEPLOYMENTS, NAME, NAMESPACE))["spec"]["replicas"] == 2)
+
+    await eventually(ours_again)
+
+
+async def test_a_node_is_labelled_while_a_ready_pod_keeps_it_warm(
+    client: Client, operator: Any, endpoint: Body
+) -> None:
+    (node,) = nodes.make(["ml.g6e.2xlarge"])
+    name = node.name.replace("hyperpod-i", "warm")
+    selector = f"app={NAME}-node-cache"
+    endpoint["spec"] |= {
+        "instanceTypes": [node.instance_type.name],
+        "modelCacheConfig": {"imageCache": {"enabled": True}},
+    }
+
+    async def alive() -> None:
+        """What a kubelet reports every few seconds."""
+        now = datetime.now(UTC)
+        metadata = node.body()["metadata"] | {"name": name}
+        status = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+        await client.apply(node.body() | {"metadata": metadata}, "kubelet")
+        since = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        await client.apply(status | {"status": node.status(now, since)}, "kubelet", subresource="status")
+
+    async def keepers() -> list[Body]:
+        return (await client.list(PODS, NAMESPACE, label_selector=selector)).items
+
+    async def make_ready() -> bool:
+        await alive()
+        for pod in await keepers():
+            if pod["spec"].get("nodeName") == name:
+                metadata = {key: pod["metadata"][key] for key in ("name", "namespace")}
+                ready = {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"}
+                body = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": ready}
+                await client.apply(body, "kubelet", subresource="status")
+                return True
+        return False
+
+    async def warm() -> bool:
+        await alive()
+        labels = (await client.get(NODES, name))["metadata"]["labels"]
+        return any(each.startswith(names.LABEL_IMAGE_CACHE_PREFIX) for each in labels)
+
+    async def told() -> bool:
+        await alive()
+        found = conditions.find((await _status(client)).get("conditions", ()), "ModelCacheReady")
+        return found is not None and "1 of 1 node is warm" in found["message"]
+
+    async def cold() -> bool:
+        return not await warm()
+
+    async def none_left() -> bool:
+        now = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
+        params = {"labelSelector": selector}
+        await client.request("DELETE", PODS.path(NAMESPACE), params=params, body=now)
+        return not await keepers()
+
+    await alive()
+    try:
+        await operator()
+        await client.apply(endpoint, "test")
+        await eventually(make_ready, 120)
+        await eventually(warm, 120)
+        await eventually(told, 120)
+        await client.delete(ENDPOINTS, NAME, NAMESPACE)
+        await eventually(none_left)
+        await eventually(cold, 120)
+    finally:
+        await client.delete(NODES, name)
