@@ -14,7 +14,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .PHONY: help
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(VENV)/.stamp-python node_modules/.stamp-node  ## Install everything into .venv and node_modules
@@ -53,6 +53,11 @@ FUZZ_EXAMPLES ?= 20000
 fuzz: setup  ## Random resources through parse, validate, render and convert (FUZZ_EXAMPLES of them)
 	@HYPERPOD_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/operator/api/test_fuzz.py -m "not cluster" \
 	  --timeout=0 $(PYTEST_ARGS)
+
+FUZZ_REQUESTS ?= 100000
+.PHONY: fuzz-router
+fuzz-router: setup  ## Broken requests and broken answers through the router (FUZZ_REQUESTS of each), some minutes
+	@HYPERPOD_FUZZ_REQUESTS=$(FUZZ_REQUESTS) $(BIN)/python -m pytest tests/router/test_fuzz.py --timeout=0 $(PYTEST_ARGS)
 
 .PHONY: fields
 fields: setup  ## Write the field reference, docs/fields.md, from the models

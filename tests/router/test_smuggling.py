@@ -4,6 +4,7 @@ The sources of the cases: RFC 9112 sections 2, 3, 5, 6, 7 and 11, and the publis
 TE.TE, CL.0 and header-folding attacks.
 """
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -93,6 +94,50 @@ async def test_what_is_ambiguous_is_refused_and_reaches_no_replica(
     assert b"connection: close" in answer.head
     assert answer.raw.count(b"HTTP/1.1 ") == 1
     assert server.asked == []
+
+
+AGAIN = b"POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b"
+
+
+@pytest.mark.parametrize(("status", "raw"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+async def test_a_connection_whose_head_is_known_is_judged_no_milder(
+    bench: Any, status: int, raw: bytes
+) -> None:
+    server = await bench.server()
+    router = await bench.router(server)
+    reader, writer = await bench.connect(router)
+    async with asyncio.timeout(10):
+        for body in (b"abc", b"defgh", b""):
+            writer.write(AGAIN % (len(body), body))
+            await reader.readuntil(b"{}")
+        writer.write(raw)
+        rest = await reader.read(-1)
+    assert int(rest.split(b" ")[1]) == status
+    assert [asked.body for asked in server.asked] == [b"abc", b"defgh", b""]
+
+
+LENGTHS = [
+    b"3 ", b" 3", b"03", b"+3", b"-3", b"3,3", b"0x3", b"", b"3\t", b"\xb3", b"3\r\nX: 1", b"9" * 15,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("length", LENGTHS, ids=repr)
+async def test_a_known_head_with_a_strange_length_is_judged_as_ever(bench: Any, length: bytes) -> None:
+    raw = AGAIN.replace(b"%d", b"%b") % (length, b"abc")
+    verdicts = []
+    for known in (False, True):
+        server = await bench.server()
+        router = await bench.router(server, head=bench.QUICK)
+        reader, writer = await bench.connect(router)
+        async with asyncio.timeout(10):
+            for _ in range(2 if known else 0):
+                writer.write(AGAIN % (3, b"abc"))
+                await reader.readuntil(b"{}")
+            server.asked.clear()
+            writer.write(raw)
+            rest = await reader.read(-1)
+        verdicts.append((rest[:12], [(asked.body, asked.fields.get("x")) for asked in server.asked]))
+    assert verdicts[0] == verdicts[1]
 
 
 @pytest.mark.parametrize(("raw", "body"), [row[1:] for row in ACCEPTED], ids=[row[0] for row in ACCEPTED])
