@@ -60,6 +60,12 @@ CLUSTER: tuple[Permission, ...] = (
     Permission(names.GROUP, (ENDPOINT,), ("patch",), "set and clear the finalizer"),
     Permission(
         names.GROUP,
+        ("inferencegatewayconfigs",),
+        ("get", "create", "patch"),
+        "add a model to its gateway, and take it out again",
+    ),
+    Permission(
+        names.GROUP,
         tuple(f"{kind}/status" for kind in KINDS),
         ("patch",),
         "report state and conditions, also of the kinds that are not reconciled yet",

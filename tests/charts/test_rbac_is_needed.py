@@ -18,6 +18,7 @@ import hyperpod_inference.controllers
 from hyperpod_charts.rbac import CLUSTER, OPERATOR_NAMESPACE, ROUTER, Permission
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS
+from hyperpod_inference.controllers.gateway_link import GATEWAYS
 from hyperpod_inference.controllers.kinds import CUSTOM, ENDPOINTS
 from hyperpod_inference.controllers.manager import Operator
 from hyperpod_inference.kube import apply, events, lease, resources
@@ -99,6 +100,7 @@ def test_what_the_cluster_role_allows_is_what_the_operator_asks_for() -> None:
     asked |= {found for module in operator_modules() for found in called(module)}
     asked |= {
         cell(EVENTS, "create"),  # sent as a plain request, with a timeout of its own
+        *(cell(GATEWAYS, verb) for verb in ("create", "patch")),  # applied: the kind is in the manifest
         cell(ENDPOINTS, "update", "/finalizers"),  # asked by admission: owners that block deletion
     }
     assert allowed(CLUSTER) == asked | TRUST

@@ -20,7 +20,7 @@ from hyperpod_inference.kube.resources import (
     Body,
     Resource,
 )
-from hyperpod_inference.kube.store import Key, Store
+from hyperpod_inference.kube.store import Key, Store, key_of
 from hyperpod_inference.render.identity import LABEL_VALUE_LIMIT, bounded
 
 CHILD_SELECTOR = f"{names.LABEL_DEPLOYING_SERVICE}={names.DEPLOYING_SERVICE}"
@@ -99,6 +99,7 @@ class Caches:
 
     endpoints: Store = field(default_factory=Store)
     pods: Store = field(default_factory=lambda: Store({OWNER: owners, NODE: node_of}))
+    gateways: Store = field(default_factory=Store)
     ingress_classes: Store = field(default_factory=Store)
     nodes: Store = field(default_factory=Store)
     events: Store = field(default_factory=lambda: Store({POD: event_pods}))
@@ -153,6 +154,16 @@ class Caches:
         target = scaler["spec"]["scaleTargetRef"]["name"]
         deployment = self.children[DEPLOYMENTS].get(scaler["metadata"]["namespace"], target)
         return owner_keys(deployment) if deployment is not None else []
+
+    def endpoints_of_gateway(self, gateway: Body) -> list[Key]:
+        """Mapper: a gateway concerns the endpoints of its namespace that are linked to it, or may be."""
+        namespace, name = key_of(gateway)
+        linked = (
+            (key_of(body), body["spec"].get("inferenceGateway") or {})
+            for body in self.endpoints.list()
+            if body["metadata"]["namespace"] == namespace
+        )
+        return [key for key, link in linked if link.get("enabled") and link.get("name") in (None, "", name)]
 
     def names_of_ingress_classes(self) -> frozenset[str]:
         """The IngressClasses that exist: who makes load balancers."""

@@ -5,7 +5,7 @@ What there is to decide is decided in `render` and `status`, which are pure; thi
 
 import contextlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
@@ -16,6 +16,7 @@ from hyperpod_inference.api.parse import InvalidResource, parse
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS, Caches, owner_selector
 from hyperpod_inference.controllers.controller import Result
+from hyperpod_inference.controllers.gateway_link import GatewayLink
 from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.controllers.statuses import Status, StatusWriter
 from hyperpod_inference.kube.apply import Applier, ApplyFailure, Identity, identity_of
@@ -34,6 +35,7 @@ from hyperpod_inference.kube.resources import (
 )
 from hyperpod_inference.kube.store import Key, version_of
 from hyperpod_inference.render import Facts, Rendered, deployments, render
+from hyperpod_inference.render.gateway import gateway_name
 from hyperpod_inference.status import ApplyError, Observed, due, events, judge, refused
 
 DEPENDENCY_RETRY = 20.0
@@ -84,9 +86,16 @@ class EndpointReconciler:
         rendered, problems = self._render(endpoint)
         applied: list[Body] = []
         failures: list[ApplyFailure] = []
+        gateway: Body | None = None
         if not problems:
             applied, failures = await self._apply(body, rendered)
-        observed = self._observe(body, rendered, problems, applied, failures)
+            gateway, refused_link = await self._link(endpoint, body)
+            failures = [*failures, *refused_link]
+        observed = replace(
+            self._observe(body, rendered, problems, applied, failures),
+            gateway_name=gateway_name(endpoint),
+            gateway=gateway,
+        )
         status = judge(endpoint, observed, self.now())
         await self._report(body, status)
         for failure in failures:
@@ -105,6 +114,14 @@ class EndpointReconciler:
             return render(endpoint, self.settings, facts), ()
         except InvalidResource as invalid:
             return Rendered(manifests=()), tuple(str(problem) for problem in invalid.problems)
+
+    async def _link(
+        self, endpoint: InferenceEndpointConfig, body: Body
+    ) -> tuple[Body | None, list[ApplyFailure]]:
+        """Keep the entry in the gateway; the finalizer first, since nobody else takes it out again."""
+        if gateway_name(endpoint):
+            await self._set_finalizer(body, present=True)
+        return await GatewayLink(self.client).keep(endpoint, self.statuses.previous(body))
 
     async def _apply(self, body: Body, rendered: Rendered) -> tuple[list[Body], list[ApplyFailure]]:
         """Apply everything, then remove what is no longer asked for; a failure before that spares the old."""
@@ -176,6 +193,8 @@ class EndpointReconciler:
         if names.FINALIZER in finalizers and self.released.get(_key(body)) == body["metadata"]["uid"]:
             return Result()
         failures = await self._remove_uncollected(body) if names.FINALIZER in finalizers else []
+        if names.FINALIZER in finalizers:
+            await self._leave_gateway(body)
         if failures or finalizers != [names.FINALIZER]:
             await self._report_deletion(body, failures)
         for failure in failures:
@@ -195,6 +214,12 @@ class EndpointReconciler:
             found = await self.client.list(resource, label_selector=owner_selector(*_key(body)))
             failures += await self.applier.prune([obj for obj in found.items if not _is_collected(obj)], ())
         return failures
+
+    async def _leave_gateway(self, body: Body) -> None:
+        namespace, name = _key(body)
+        gateway = (self.statuses.previous(body).get("inferenceGateway") or {}).get("name")
+        if gateway:
+            await GatewayLink(self.client).leave(namespace, gateway, name)
 
     async def _report_deletion(self, body: Body, failures: list[ApplyFailure]) -> None:
         with contextlib.suppress(InvalidResource):

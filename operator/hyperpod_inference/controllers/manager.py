@@ -201,11 +201,20 @@ class Operator:
         ]
 
     def _unbuilt(self, resource: Resource) -> Reflector:
-        store = Store()
+        is_gateway = resource.kind == names.KIND_GATEWAY
+        store = self._caches.gateways if is_gateway else Store()
         reconcile = UnbuiltReconciler(resource.kind, store, self._statuses, self._recorder, _now)
         controller = Controller(resource.kind.lower(), reconcile, self._metrics, workers=1)
         self.controllers.append(controller)
-        return Reflector(self._client, resource, store=store, on_change=controller.on_change())
+        callbacks = [controller.on_change()]
+        if is_gateway:
+            callbacks.append(self.endpoints.on_change(self._caches.endpoints_of_gateway))
+
+        def changed(kind: str, old: Body | None, new: Body | None) -> None:
+            for callback in callbacks:
+                callback(kind, old, new)
+
+        return Reflector(self._client, resource, store=store, on_change=changed)
 
 
 async def run(

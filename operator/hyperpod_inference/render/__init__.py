@@ -17,6 +17,7 @@ from hyperpod_inference.render import model_cache
 from hyperpod_inference.render.checks import problems
 from hyperpod_inference.render.disaggregation import disaggregated, role_name, role_scalers
 from hyperpod_inference.render.facts import Facts, Rendered
+from hyperpod_inference.render.gateway import gateway_name
 from hyperpod_inference.render.identity import Manifest
 from hyperpod_inference.render.ingress import ingress
 from hyperpod_inference.render.kv_cache import kv_cache
@@ -70,7 +71,8 @@ def render(
     )
     return Rendered(
         manifests=manifests,
-        parts=_parts({Part.ROUTER: routed, Part.LOAD_BALANCER: (balancer,), Part.MODEL_CACHE: warming}),
+        parts=_parts({Part.ROUTER: routed, Part.LOAD_BALANCER: (balancer,), Part.MODEL_CACHE: warming})
+        | {(names.KIND_GATEWAY, gateway_name(endpoint) or ""): Part.GATEWAY},
         not_built=not_built(endpoint, settings),
         dependencies=(_keda(present=keda),) if scalers else (),
         arrangements=(*kv_cache(endpoint).arrangements, *model_cache.arrangements(endpoint)),

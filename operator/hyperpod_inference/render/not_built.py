@@ -117,15 +117,6 @@ def _access_logs(endpoint: InferenceEndpointConfig, settings: OperatorSettings) 
         )
 
 
-def _gateway(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    if endpoint.spec.inference_gateway and endpoint.spec.inference_gateway.enabled:
-        yield _part(
-            Part.GATEWAY,
-            "spec.inferenceGateway",
-            "The endpoint is not added to an inference gateway by this version of the operator.",
-        )
-
-
 def _part(part: Part, field: str, message: str) -> NotBuilt:
     return NotBuilt(part=part, field=field, message=message)
 
@@ -137,5 +128,4 @@ _FINDERS: tuple[Finder, ...] = (
     _metrics,
     _request_limits,
     _data_capture,
-    _gateway,
 )

@@ -19,6 +19,7 @@ from hyperpod_inference.status.arrangements import arrangements
 from hyperpod_inference.status.autoscaling import autoscaling, dependencies
 from hyperpod_inference.status.body import Facts, body
 from hyperpod_inference.status.disaggregation import disaggregation, together
+from hyperpod_inference.status.gateway import gateway, gateway_status
 from hyperpod_inference.status.load_balancer import load_balancer
 from hyperpod_inference.status.model_cache import model_cache
 from hyperpod_inference.status.model_source import model_source
@@ -53,7 +54,8 @@ def judge(endpoint: InferenceEndpointConfig, observed: Observed, now: datetime) 
     state = _state(observed, verdicts)
     verdicts[conditions.READY] = _ready(endpoint, observed, verdicts, state)
     made = _status(endpoint.metadata, observed, now, state, verdicts)
-    return made | metrics_status(endpoint, verdicts.get(Part.METRICS.value))
+    made |= metrics_status(endpoint, verdicts.get(Part.METRICS.value))
+    return made | gateway_status(observed)
 
 
 def refused(metadata: ObjectMeta, observed: Observed, now: datetime) -> dict[str, Any]:
@@ -74,6 +76,7 @@ def _verdicts(endpoint: InferenceEndpointConfig, observed: Observed, now: dateti
     if endpoint.spec.pd_spec is not None:
         verdicts[Part.DISAGGREGATION.value] = disaggregation(observed, endpoint.spec.instance_types or ())
     verdicts[Part.LOAD_BALANCER.value] = load_balancer(endpoint, observed)
+    verdicts |= gateway(observed)
     verdicts |= router(endpoint, observed) | dependencies(observed) | autoscaling(observed)
     verdicts |= arrangements(observed, verdicts[conditions.WORKLOAD_READY])
     verdicts |= model_cache(observed)

@@ -33,13 +33,13 @@ NOT_YET = {
     "spec.dataCapture.sagemakerEndpoint": "the SageMaker endpoint",
     "spec.dnsConfig": "DNS",
     "spec.endpointName": "the SageMaker endpoint",
-    "spec.inferenceGateway": "the gateway link",
     "spec.s3UploaderResources": "the data capture sidecar",
     "spec.tlsConfig.customCertificateConfig.domainName": "DNS",
     "spec.tlsConfig.tlsCertificateOutputS3Uri": "certificates",
 }
 # What is no part of an object by design.
 ELSEWHERE = {
+    "spec.inferenceGateway": "an entry in a gateway that several endpoints share: see test_gateway.py",
     "spec.InitialReplicaCount": "nowhere: AWS keeps the field without an effect, and a warning says so",
 }
 

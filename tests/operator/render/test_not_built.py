@@ -62,7 +62,6 @@ def test_what_clients_send_by_themselves_asks_for_nothing(rendered: Renders, spe
             "spec.dnsConfig",
         ),
         ({"dataCapture": {"modelPod": {"enabled": True}}}, Part.DATA_CAPTURE, "spec.dataCapture"),
-        ({"inferenceGateway": {"enabled": True}}, Part.GATEWAY, "spec.inferenceGateway"),
     ],
     ids=lambda value: value.name if isinstance(value, Part) else "",
 )
