@@ -14,7 +14,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .PHONY: help
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(VENV)/.stamp-python node_modules/.stamp-node  ## Install everything into .venv and node_modules
@@ -91,6 +91,10 @@ synth: setup  ## Synthesize the CDK app into cdk.out and say what it would deplo
 .PHONY: terraform
 terraform: setup  ## Write the Terraform module's data file from the installation's values
 	@$(BIN)/python -m hyperpod_inference.installation.terraform terraform/definition.json
+
+.PHONY: deploy-local
+deploy-local: setup  ## Bootstrap, deploy, update and destroy the CDK app with the real cdk, on AWS on loopback
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$$PATH" $(BIN)/python -m hyperpod_inference.local.aws.deployment
 
 .PHONY: manifests
 manifests: setup  ## Write the manifests into dist/manifests, and a Helm chart into dist/helm

@@ -4,6 +4,7 @@ A thin shell around `hyperpod_inference.local.cluster`; everything it prints com
 """
 
 import asyncio
+import contextlib
 import os
 import shlex
 import shutil
@@ -134,16 +135,39 @@ def kubectl_env(state_dir: Path | None) -> None:
         click.echo(f"export PATH={shlex.quote(str(bundled.parent))}:$PATH")
 
 
+@command.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1. [default: free]")
+@told
+def aws(port: int) -> None:
+    """Run AWS on loopback, until Ctrl-C: EKS, SageMaker and its hub, S3, IAM, CloudFormation and more.
+
+    Nothing reaches the real AWS. What it prints points `aws`, boto3 and the CDK at it.
+    """
+    try:
+        from hyperpod_inference.local.aws.double import AwsDouble
+    except ModuleNotFoundError as error:
+        raise _not_installed("AWS on loopback", error) from error
+    double = AwsDouble(port=port)
+    for name, value in double.environment().items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    click.echo(f"# AWS answers at {double.url}; Ctrl-C ends it and forgets everything.", err=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        double.serve()
+
+
+def _not_installed(what: str, error: ModuleNotFoundError) -> click.ClickException:
+    return click.ClickException(
+        f"{what} needs the package {error.name!r}\nInstall it: pip install 'hyperpod-inference[local]'"
+    )
+
+
 def _cluster(
     state_dir: Path | None, *, api_port: int = 0, front_door_port: int = 0, nodes_file: Path | None = None
 ) -> "LocalCluster":
     try:
         from hyperpod_inference.local.cluster import LocalCluster
     except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"the local cluster needs the package {error.name!r}\n"
-            "Install it: pip install 'hyperpod-inference[local]'"
-        ) from error
+        raise _not_installed("the local cluster", error) from error
     return LocalCluster(state_dir, api_port=api_port, front_door_port=front_door_port, nodes_file=nodes_file)
 
 

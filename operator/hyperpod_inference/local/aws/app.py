@@ -1,0 +1,120 @@
+"""The WSGI application: an operation of this extension is answered here, every other by moto."""
+
+import io
+import json
+import re
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from hyperpod_inference.local.aws import eks, sagemaker
+from hyperpod_inference.local.aws.actions import action_of, protocol_of
+from hyperpod_inference.local.aws.errors import AwsError
+from hyperpod_inference.local.aws.faults import Fault, Faults
+from hyperpod_inference.local.aws.wire import Params, Request, Response, answer, operation_of, parse, refusal
+from hyperpod_inference.local.aws.world import World, Worlds
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+_Handler = Callable[[World, Params], Params]
+_SCOPE: Final = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_STATUS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 409: "Conflict"}
+
+OPERATIONS: Final[Mapping[str, Mapping[str, _Handler]]] = {
+    "eks": eks.OPERATIONS,
+    "sagemaker": sagemaker.OPERATIONS,
+}
+"""Service -> operation -> what answers it. The names are those of a request's signature."""
+
+
+class App:
+    """The double as a WSGI application.
+
+    Args:
+        moto: moto's own application.
+        account: of every caller.
+        worlds: what the extension remembers.
+        faults: what is made to fail.
+    """
+
+    def __init__(
+        self, moto: Callable[..., Iterable[bytes]], account: str, worlds: Worlds, faults: Faults
+    ) -> None:
+        self._moto = moto
+        self._account = account
+        self._worlds = worlds
+        self._faults = faults
+        # moto's models are not made for calls at the same time; the double is for one user.
+        self._lock = threading.RLock()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        region, service = _scope(environ)
+        if service not in OPERATIONS and not self._faults:
+            return self._moto(environ, start_response)
+        request = _read(environ)
+        fault = self._faults.take(action_of(service, request)) if self._faults else None
+        if fault is not None and not fault.after:
+            return _send(_struck(fault, service), start_response)
+        if fault is not None:
+            self._forward(service, region, request, environ, lambda *_args: None)
+            return _send(_struck(fault, service), start_response)
+        return self._forward(service, region, request, environ, start_response)
+
+    def _forward(
+        self, service: str, region: str, request: Request, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        table = OPERATIONS.get(service, {})
+        operation = operation_of(service, request, frozenset(table)) if table else None
+        if operation is None:
+            return self._moto(environ, start_response)
+        world = self._worlds.of(self._account, region)
+        try:
+            with self._lock:
+                result = table[operation.name](world, parse(operation, request))
+            response = answer(operation, result)
+        except AwsError as error:
+            response = refusal(operation, error)
+        except Exception as error:  # a defect of the double: the caller sees it as AWS's own
+            traceback.print_exc()
+            response = refusal(operation, AwsError("InternalFailure", str(error), status=500))
+        return _send(response, start_response)
+
+
+def _scope(environ: Environ) -> tuple[str, str]:
+    found = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return (found[1], found[2]) if found else ("", "")
+
+
+def _read(environ: Environ) -> Request:
+    """The request; its body is put back, for moto reads it again."""
+    stream = environ["wsgi.input"]
+    length = environ.get("CONTENT_LENGTH")
+    body = (
+        stream.read(int(length)) if length else stream.read() if environ.get("wsgi.input_terminated") else b""
+    )
+    environ["wsgi.input"] = io.BytesIO(body)
+    raw = environ.get("RAW_URI") or environ["PATH_INFO"]
+    path, _, query = raw.partition("?")
+    return Request(environ["REQUEST_METHOD"], path, query, environ.get("HTTP_X_AMZ_TARGET", ""), body)
+
+
+def _struck(fault: Fault, service: str) -> Response:
+    """A failure as the service's protocol writes it."""
+    if protocol_of(service) in ("json", "rest-json"):
+        body = json.dumps({"__type": fault.code, "message": fault.message})
+        return Response(fault.status, {"x-amzn-ErrorType": fault.code}, body.encode())
+    body = (
+        f"<ErrorResponse><Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>"
+        "<RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>"
+    )
+    if service == "s3":  # the one service without an envelope
+        body = body.removeprefix("<ErrorResponse>").partition("<RequestId>")[0]
+    return Response(fault.status, {"Content-Type": "text/xml"}, body.encode())
+
+
+def _send(response: Response, start_response: StartResponse) -> Iterable[bytes]:
+    headers = [*response.headers.items(), ("Content-Length", str(len(response.body)))]
+    start_response(f"{response.status} {_STATUS.get(response.status, 'Error')}", headers)
+    return [response.body]

@@ -1,0 +1,113 @@
+"""The double as a server on 127.0.0.1: started, addressed and stopped here.
+
+moto keeps its state in the process, so a process runs one double at a time.
+"""
+
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from moto.moto_api._internal import mock_random
+from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from hyperpod_inference.local.aws import ACCOUNT, REGION
+from hyperpod_inference.local.aws.app import App
+from hyperpod_inference.local.aws.cloudformation.install import install
+from hyperpod_inference.local.aws.faults import Faults
+from hyperpod_inference.local.aws.sagemaker.endpoints import lift_limits
+from hyperpod_inference.local.aws.sagemaker.hub_catalogue import CATALOGUE
+from hyperpod_inference.local.aws.world import WORLDS, Clock, Settings, World, utc_now
+
+
+class AwsDouble:
+    """AWS on loopback, as a context manager.
+
+    Args:
+        port: 0: a free one.
+        region: that `environment` names; calls to other regions are answered too.
+        clock: what time it is for states that change.
+        transition: how long CREATING, UPDATING and DELETING last.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        region: str = REGION,
+        clock: Clock = utc_now,
+        transition: timedelta = timedelta(0),
+    ) -> None:
+        install()
+        lift_limits()
+        self._settings = Settings(clock, transition, CATALOGUE)
+        self.region = region
+        self.faults = Faults()
+        self.reset()
+        moto = DomainDispatcherApplication(create_backend_app)
+        application = App(moto, ACCOUNT, WORLDS, self.faults)
+        self._server = make_server("127.0.0.1", port, application, threaded=True, request_handler=_Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="aws-double", daemon=True)
+
+    def reset(self) -> None:
+        """An empty account again."""
+        moto_api_backend.reset()
+        mock_random.seed(0)
+        WORLDS.reset(self._settings)
+        self.faults.clear()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.server_port)
+
+    @property
+    def url(self) -> str:
+        """Where clients find it. By name, for moto knows its own template URLs by `localhost`."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def world(self) -> World:
+        """What the extension remembers of the region."""
+        return WORLDS.of(ACCOUNT, self.region)
+
+    def environment(self) -> Mapping[str, str]:
+        """The variables with which boto3, the CDK and `aws` talk to it, and to nothing else."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def serve(self) -> None:
+        """Serve in this thread until `stop`."""
+        self._server.serve_forever()
+
+    def stop(self) -> None:
+        """Answer nothing more."""
+        self._server.shutdown()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _Handler(MotoRequestHandler):
+    """moto's request handler, without a line on stderr for each request."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Nothing."""
