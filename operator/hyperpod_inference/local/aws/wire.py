@@ -156,7 +156,7 @@ def _from_query(shape: Shape, values: list[str]) -> Any:
 
 def check(operation: OperationModel, params: Params) -> None:
     """Hold parameters to the model: types, what is required, enumerations. Raises AwsError."""
-    shape = operation.input_shape
+    shape: Any = operation.input_shape  # whose kinds of shapes differ in their attributes
     report = botocore.validate.ParamValidator().validate(params, shape)
     problems = [report.generate_report()] if report.has_errors() else []
     for name, member in shape.members.items():
@@ -168,7 +168,7 @@ def check(operation: OperationModel, params: Params) -> None:
         raise AwsError(code or "ValidationException", "\n".join(problems))
 
 
-def _plain(shape: Shape, value: Any) -> Any:
+def _plain(shape: Any, value: Any) -> Any:
     """`value` as JSON carries it: wire names, times as seconds since the epoch."""
     match shape.type_name:
         case "structure":

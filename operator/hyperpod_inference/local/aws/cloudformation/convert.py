@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from botocore.model import Shape
-
 from hyperpod_inference.local.aws.errors import AwsError
 from hyperpod_inference.local.aws.wire import Params, check, service_model
 
@@ -14,8 +12,9 @@ def parameters(service: str, operation: str, properties: Params) -> Params:
     Raises AwsError when the operation's model refuses them.
     """
     model = service_model(service).operation_model(operation)
+    shapes: Any = model.input_shape
     params: Params = {}
-    for name, shape in model.input_shape.members.items():
+    for name, shape in shapes.members.items():
         given = properties.get(name, properties.get(name[0].upper() + name[1:]))
         if given is not None:
             params[name] = _value(shape, given)
@@ -23,7 +22,7 @@ def parameters(service: str, operation: str, properties: Params) -> Params:
     return params
 
 
-def _value(shape: Shape, value: Any) -> Any:
+def _value(shape: Any, value: Any) -> Any:
     match shape.type_name:
         case "structure" if isinstance(value, dict):
             return {

@@ -140,7 +140,7 @@ def _make(stack: Any, name: str) -> None:
     if kind not in NULL_MODELS and resource_class_from_type(kind) is None:
         raise ValueError(f"Resource type {kind} is not one that this AWS on loopback knows")
     made: Any = stack.resource_map[name]
-    identifier = getattr(made, "physical_resource_id", None)
+    identifier: Any = getattr(made, "physical_resource_id", None)
     if isinstance(made, TaggedEC2Resource):
         tags = {
             **(stack.tags or {}),

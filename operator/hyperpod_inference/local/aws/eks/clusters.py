@@ -107,7 +107,7 @@ def describe_cluster(world: World, params: Params) -> Params:
     }
     if server := world.api_servers.get(cluster.name):
         described |= {"endpoint": server[0], "certificateAuthority": {"data": server[1]}}
-    shape = service_model("eks").shape_for("Cluster")
+    shape: Any = service_model("eks").shape_for("Cluster")
     return {"cluster": {k: v for k, v in described.items() if k in shape.members and v is not None}}
 
 

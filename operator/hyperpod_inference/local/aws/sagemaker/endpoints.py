@@ -22,7 +22,7 @@ def describe_endpoint(world: World, params: Params) -> Params:
         described.pop("DataCaptureConfig", None)
     else:
         described["DataCaptureConfig"] = _capture(described["DataCaptureConfig"])
-    shape = service_model("sagemaker").operation_model("DescribeEndpoint").output_shape
+    shape: Any = service_model("sagemaker").operation_model("DescribeEndpoint").output_shape
     return {key: value for key, value in described.items() if key in shape.members}
 
 
@@ -51,7 +51,8 @@ def lift_limits() -> None:
 
 
 def _validate_instance_type(_self: Any, instance_type: str) -> None:
-    known = service_model("sagemaker").shape_for("ProductionVariantInstanceType").enum
+    shape: Any = service_model("sagemaker").shape_for("ProductionVariantInstanceType")
+    known = shape.enum
     if instance_type not in known:
         message = f"Value '{instance_type}' at 'instanceType' is not in the enum value set: {known}"
         raise ValidationError(message=message)
