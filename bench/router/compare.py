@@ -24,6 +24,7 @@ from load import Result, run
 from measuring import using
 
 HERE = Path(__file__).parent
+FIRST_PORT = 18310
 BACKENDS = [18301, 18302, 18303, 18304]
 Row = dict[str, float]
 
@@ -109,7 +110,7 @@ async def compare(options: argparse.Namespace, name: str) -> str:
     requests = chats(scenario, options.different, rng)
     count = max(int(scenario.requests * options.share), scenario.clients)
     urls = [f"127.0.0.1:{port}" for port in BACKENDS]
-    found = everyone(urls, options.peers, options.nginx, ["prefixaware", "roundrobin"])
+    found = everyone(urls, options.peers, options.nginx, ["prefixaware", "roundrobin"], FIRST_PORT)
     if options.only:
         found = [each for each in found if any(word in each.name for word in options.only)]
     rounds: dict[str, list[Row]] = {contender.name: [] for contender in found}

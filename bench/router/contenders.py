@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-FIRST_PORT = 18310
-
 
 @dataclass(frozen=True)
 class Contender:
@@ -23,11 +21,11 @@ class Contender:
 
 
 def everyone(
-    backends: Sequence[str], peers: Path | None, nginx: str | None, ours: Sequence[str]
+    backends: Sequence[str], peers: Path | None, nginx: str | None, ours: Sequence[str], port: int
 ) -> list[Contender]:
-    """`backends` are HOST:PORT; `ours` our own strategies, the first of which the ratios refer to."""
+    """`backends` are HOST:PORT; `ours` our own strategies, to the first of which the
+    ratios refer; they listen on `port` and the ones after it."""
     found: list[Contender] = []
-    port = FIRST_PORT
 
     def add(name: str, command: list[str], width: int = 2) -> None:
         nonlocal port

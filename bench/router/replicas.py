@@ -51,7 +51,13 @@ async def main(count: int, port: int, scale: float, blocks: int) -> None:
         sys.stdout.flush()
         while await loop.run_in_executor(None, sys.stdin.readline):
             counts = [each.engine.counts for each in made]
-            told = [{"queried": each.queried, "hit": each.hit} for each in counts]
+            told = [
+                {
+                    "queried": each.queried, "hit": each.hit, "answers": sum(each.first_token.counts),
+                    "seconds": each.first_token.total * scale,
+                }
+                for each in counts
+            ]  # fmt: skip
             sys.stdout.write(json.dumps(told) + "\n")
             sys.stdout.flush()
 

@@ -75,8 +75,8 @@ def unique(requests: int, rng: random.Random) -> list[Session]:
     """Nothing shared."""
     made, at = [], 0.0
     for _ in range(requests):
-        at += rng.expovariate(16.0)
-        made.append(Session([Turn(text(spread(3_000, rng), rng), 32, at)]))
+        at += rng.expovariate(8.0)
+        made.append(Session([Turn(text(spread(6_000, rng), rng), 32, at)]))
     return made
 
 
@@ -84,8 +84,8 @@ def hot(requests: int, rng: random.Random) -> list[Session]:
     """One long beginning for all."""
     shared, made, at = text(8_000, rng), [], 0.0
     for _ in range(requests):
-        at += rng.expovariate(24.0)
-        made.append(Session([Turn(shared + text(spread(600, rng), rng), 32, at)]))
+        at += rng.expovariate(12.0)
+        made.append(Session([Turn(shared + text(spread(3_000, rng), rng), 32, at)]))
     return made
 
 

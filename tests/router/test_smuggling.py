@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from hyperpod_inference.router.again import MOST_MISSES
+
 HOST = b"POST /v1/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
@@ -114,6 +116,24 @@ async def test_a_connection_whose_head_is_known_is_judged_no_milder(
         rest = await reader.read(-1)
     assert int(rest.split(b" ")[1]) == status
     assert [asked.body for asked in server.asked] == [b"abc", b"defgh", b""]
+
+
+async def test_a_body_that_looks_like_a_known_request_is_a_body(bench: Any) -> None:
+    server = await bench.server()
+    router = await bench.router(server)
+    reader, writer = await bench.connect(router)
+    heads = [AGAIN.replace(b"Host: a", b"Host: a\r\nX: %d" % number) for number in range(MOST_MISSES + 1)]
+    async with asyncio.timeout(10):
+        for head in heads[:-1]:
+            writer.write(head % (3, b"abc"))
+            await reader.readuntil(b"{}")
+        server.asked.clear()
+        known = heads[-2] % (3, b"abc")
+        writer.write(heads[-1] % (2, b"de") + AGAIN % (len(known), b""))
+        await reader.readuntil(b"{}")
+        writer.write(known)
+        await reader.readuntil(b"{}")
+    assert [asked.body for asked in server.asked] == [b"de", known]
 
 
 LENGTHS = [

@@ -145,6 +145,10 @@ class ClientConnection(asyncio.Protocol):
         self._begun = self._head_done = False
         self._request: Request | None = None
 
+    def on_message_begin(self) -> None:
+        """A request begins, perhaps behind another one in the same read."""
+        self._begun = True
+
     def on_url(self, part: bytes) -> None:
         """A part of the request target."""
         self._target += part

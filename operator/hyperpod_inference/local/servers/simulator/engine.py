@@ -79,13 +79,12 @@ class Engine:
         try:
             try:
                 async with self._prefill:
-                    await self._compute(run)
+                    await self._compute(run, began)
             finally:
                 self.counts.waiting -= 1
             self.counts.running += 1
             try:
                 now = loop.time()
-                self.counts.first_token.observe(now - began)
                 yield run, min(1, count)
                 for each in range(1 + step, count + step, step):
                     done = min(each, count)
@@ -100,8 +99,12 @@ class Engine:
             async with self._room:
                 self._room.notify_all()
 
-    async def _compute(self, run: Run) -> None:
-        """Wait for room, then for the time that the blocks that are not there take."""
+    async def _compute(self, run: Run, began: float) -> None:
+        """Wait for room, then for the time that the blocks that are not there take.
+
+        Counted from when the request came and the one before it was done, not from when this process got to
+        it: a busy machine does not slow the simulated one down.
+        """
         size, chain, counts = self.cache.block_size, self.cache.chain(run.prompt), self.counts
         hit = self.cache.hit(chain)
         run.cached = min(hit * size, len(run.prompt) - 1)
@@ -111,22 +114,26 @@ class Engine:
         counts.hit += run.cached
         self.cache.take(chain[:hit])
         run.chain = chain[:hit]
-        await self._store(chain[hit:], chain[hit - 1] if hit else None, run.prompt[hit * size :])
+        waited = await self._store(chain[hit:], chain[hit - 1] if hit else None, run.prompt[hit * size :])
         run.chain = chain
-        now = asyncio.get_running_loop().time()
-        self._free_at = max(self._free_at, now) + self._costs.prefill(len(run.prompt) - run.cached)
+        start = asyncio.get_running_loop().time() if waited else max(began, self._free_at)
+        self._free_at = start + self._costs.prefill(len(run.prompt) - run.cached)
+        counts.first_token.observe(self._free_at - began)
         await _until(self._free_at)
 
-    async def _store(self, chain: list[int], parent: int | None, tokens: Sequence[int]) -> None:
+    async def _store(self, chain: list[int], parent: int | None, tokens: Sequence[int]) -> bool:
+        """Add blocks, once there is room; had it to wait?"""
+        waited = False
         while True:
             try:
                 self.cache.store(chain, parent, tokens)
             except Full:
+                waited = True
                 async with self._room:
                     await self._room.wait()
             else:
                 self._tell()
-                return
+                return waited
 
     def _grow(self, run: Run, done: int) -> None:
         """Tokens of the answer fill blocks too; without room they are simply not kept."""
