@@ -5,8 +5,8 @@
 Real router processes, the same load for all within a round, a new seed in each round, cold caches. The
 replicas cost time only for prompt tokens that are not in their cache (12,000 a second, one prompt after the
 other) and 40 tokens a second for answers. The time to the first token is that of the replicas' own clock,
-counted from when a request comes: waiting and prefill. What clients saw stands beside it; a machine that is busy with
-other things adds to that. `--scale` runs all of it so much faster, and times are told as if it did not.
+counted from when a request comes: waiting and prefill. What clients saw stands beside it; a machine that is
+busy with other things adds to that. `--scale` runs all of it so much faster; times are told as if it did not.
 """
 
 import argparse
