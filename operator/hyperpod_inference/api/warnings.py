@@ -245,10 +245,9 @@ def _kv_cache(spec: AnySpec) -> Iterator[Warning]:
     cache = spec.kv_cache_spec
     if cache is None:
         return
-    if (
-        cache.cache_config_file
-        and {"enable_l1_cache", "enable_l2_cache", "l2_cache_spec"} & cache.model_fields_set
-    ):
+    # What is set to its default may have been filled in by the API server.
+    others = not cache.enable_l1_cache or cache.enable_l2_cache or cache.l2_cache_spec is not None
+    if cache.cache_config_file and others:
         yield Warning(
             "spec.kvCacheSpec.cacheConfigFile", "wins over the other fields of kvCacheSpec: remove them"
         )

@@ -17,7 +17,7 @@ Manifest = dict[str, Any]
 LABEL_VALUE_LIMIT = 63
 OBJECT_NAME_LIMIT = 253
 # Task governance reads these off the workload, users write them on the resource.
-CARRIED_LABELS = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
+CARRIED_LABELS = (names.LABEL_QUEUE, names.LABEL_QUEUE_PRIORITY)
 
 
 def selector(endpoint: InferenceEndpointConfig) -> dict[str, str]:

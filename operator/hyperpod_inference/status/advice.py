@@ -1,11 +1,12 @@
 """What a person does about a cause: one or two sentences each, with the field or the command to use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hyperpod_inference.api import names
 
 DOWNLOADER = "hf-model-downloader"
+KUEUE = "kueue.x-k8s.io/"
 
 
 def unschedulable(message: str) -> str:
@@ -31,6 +32,18 @@ def unschedulable(message: str) -> str:
     )
     fallback = "Compare the pod's needs with the nodes: `kubectl describe nodes`."
     return next((step for words, step in table if words in message), fallback)
+
+
+def gated(metadata: Mapping[str, Any], gates: Sequence[str]) -> str:
+    """A pod that task governance, or somebody else, has not let go yet."""
+    if not any(gate.startswith(KUEUE) for gate in gates):
+        return "Whoever set the gate has to remove it."
+    queue = (metadata.get("labels") or {}).get(names.LABEL_QUEUE, "")
+    namespace = metadata.get("namespace", "default")
+    return (
+        f"Task governance admits it when LocalQueue {queue} of namespace {namespace} exists and has quota "
+        f"left: `kubectl get localqueues,workloads -n {namespace}`."
+    )
 
 
 def waiting_for_volume() -> str:

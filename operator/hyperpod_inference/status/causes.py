@@ -20,6 +20,7 @@ IMAGE_REASONS = frozenset(
 CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 VOLUME_MOUNT_FAILED = "VolumeMountFailed"
 WAITING_FOR_VOLUME = "WaitingForVolume"
+NOT_ADMITTED = "NotAdmitted"
 READINESS_FAILED = "ReadinessProbeFailed"
 # How a container ends that its node stops: obedient, killed, terminated. A crash of its own has another code.
 ENDED_FROM_OUTSIDE = (0, 137, 143)
@@ -58,6 +59,10 @@ def _unschedulable(pod: Body, events: Sequence[Body]) -> Cause | None:
     scheduled = _condition(pod, "PodScheduled")
     if scheduled.get("status") != "False":
         return None
+    if scheduled.get("reason") == "SchedulingGated":
+        gates = [each["name"] for each in pod.get("spec", {}).get("schedulingGates", ())]
+        happened = f"is held back from scheduling by {', '.join(gates) or 'a scheduling gate'}"
+        return _cause(pod, NOT_ADMITTED, happened, advice.gated(pod["metadata"], gates))
     message = scheduled.get("message") or "the scheduler gave no reason"
     if "unbound immediate PersistentVolumeClaims" in message or "persistentvolumeclaim" in message:
         return _cause(pod, WAITING_FOR_VOLUME, "waits for its volume", advice.waiting_for_volume())

@@ -52,7 +52,7 @@ TOKEN = {"modelId": "Qwen/Qwen3-8B", "tokenSecretRef": {"name": "hf", "key": "to
         ({"maxDeployTimeInSeconds": 0}, "spec.maxDeployTimeInSeconds", "3600"),
         ({"kvCacheSpec": {"l2CacheSpec": {}}}, "spec.kvCacheSpec.l2CacheSpec", "set enableL2Cache"),
         (
-            {"kvCacheSpec": {"cacheConfigFile": "a", "enableL1Cache": True}},
+            {"kvCacheSpec": {"cacheConfigFile": "a", "enableL1Cache": False}},
             "spec.kvCacheSpec.cacheConfigFile",
             "remove them",
         ),

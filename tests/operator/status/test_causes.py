@@ -291,3 +291,26 @@ def test_pods_that_the_api_server_refuses_are_told(
     told = condition(world.judged(world.observed(deployment=deployment)), "WorkloadReady")
     assert told["reason"] == reason
     assert message in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("gate", "step"),
+    [
+        (
+            "kueue.x-k8s.io/admission",
+            "LocalQueue inference of namespace team-a exists and has quota left",
+        ),
+        ("example.com/approval", "Whoever set the gate has to remove it."),
+    ],
+)
+def test_a_pod_that_is_held_back_names_who_holds_it(
+    world: World, condition: Condition, gate: str, step: str
+) -> None:
+    waiting = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
+    pod = world.pod(conditions=[waiting])
+    pod["metadata"]["labels"] = {"kueue.x-k8s.io/queue-name": "inference"}
+    pod["spec"]["schedulingGates"] = [{"name": gate}]
+    told = condition(world.judged(world.observed(pods=(pod,))), "WorkloadReady")
+    assert told["reason"] == "NotAdmitted"
+    assert f"is held back from scheduling by {gate}." in told["message"]
+    assert step in told["message"]
