@@ -3,9 +3,9 @@
     python bench/router/quality.py --peers PEERS/bin --rounds 3 conversation documents unique hot
 
 Real router processes over real sockets; the same load for all within a round, a new seed in each round, cold
-caches. The replicas and the load live on a virtual clock, so neither a busy machine nor a slow router changes the
-result: what is compared is the choices. Prompt tokens that are not in a cache cost time (12,000 a second, one prompt
-after the other), answers 40 tokens a second.
+caches. The replicas and the load live on a virtual clock, so neither a busy machine nor a slow router changes
+the result: what is compared is the choices. Prompt tokens that are not in a cache cost time (12,000 a second,
+one prompt after the other), answers 40 tokens a second.
 """
 
 import argparse

@@ -1,8 +1,7 @@
-"""Simulated replicas on a virtual clock, behind real sockets: their caches and costs, and a clock that stands still
-while anybody has something to do.
+"""Simulated replicas on a virtual clock, behind real sockets: real caches, and time that only they can pass.
 
-A request is answered when the clock reaches the time at which the replica would have computed it. The clock moves
-only after the router has passed on what came before, so a busy machine changes nothing in the result.
+A request is answered when the clock reaches the time at which the replica would have computed it. The clock
+moves only after the router has passed on what came before, so a busy machine changes nothing in the result.
 """
 
 import asyncio
