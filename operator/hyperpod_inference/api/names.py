@@ -99,6 +99,8 @@ COLLECTOR_METRICS_PORT = 8889  # ours: the proxy's and the model's metrics toget
 COLLECTOR_PORT_NAME = "all-metrics"  # ours
 COLLECTOR_HEALTH_PORT = 13133
 UPLOADER_CONTAINER = "s3-uploader"  # ours
+UPLOADER_HEALTH_PORT = 9114  # ours
+CAPTURE_VOLUME = "hyperpod-capture"  # ours: the spool between proxy and uploader
 PREFETCH_CONTAINER = "model-prefetch"  # ours
 PREFETCH_VOLUME = "model-weights-copy"  # reserved: users' own init containers write to it
 CACHE_CHOOSER_CONTAINER = "model-cache"  # ours
@@ -142,6 +144,7 @@ METRIC_CONCURRENT = "model_concurrent_requests"
 METRIC_LATENCY = "model_latency_milliseconds"
 METRIC_TTFB = "model_ttfb_milliseconds"
 METRIC_QUEUED = "model_queued_requests"  # ours
+METRIC_CAPTURED = "model_captured_calls_total"  # ours
 MODEL_LABELS = (
     "cluster_id", "cluster_name", "resource_name", "resource_type", "namespace", "model_name",
     "model_version", "model_container_type", "model_container_image", "accelerator_partition_type",

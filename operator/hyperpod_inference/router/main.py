@@ -24,6 +24,7 @@ from hyperpod_inference.router.options import (
 from hyperpod_inference.router.replicas import Address
 from hyperpod_inference.router.settings import STRATEGIES, Prefix, RouterSettings
 from hyperpod_inference.router.sidecar import sidecar
+from hyperpod_inference.router.upload import upload
 
 
 @click.group()
@@ -170,3 +171,4 @@ def _following(option: str, service: str, kubeconfig: Path | None) -> Discovery:
 
 
 main.add_command(sidecar)
+main.add_command(upload)

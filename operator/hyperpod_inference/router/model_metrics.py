@@ -15,6 +15,7 @@ from prometheus_client.core import (
 )
 
 from hyperpod_inference.api import names
+from hyperpod_inference.router.capture import OUTCOMES, Capture
 from hyperpod_inference.router.exposition import Collector, cumulative
 from hyperpod_inference.router.metrics import FIRST_BYTE_BOUNDS, KNOWN_PATHS, Histogram, Metrics
 from hyperpod_inference.router.proxy import Proxy
@@ -87,8 +88,10 @@ def _of(histograms: dict[Call, Histogram], call: Call) -> Histogram:
 class ModelMetrics(Collector):
     """`model_*` as the observability stack scrapes them from port 9113."""
 
-    def __init__(self, proxy: Proxy, counts: ModelCounts, labels: Mapping[str, str]) -> None:
-        self._proxy, self._counts, self._labels = proxy, counts, dict(labels)
+    def __init__(
+        self, proxy: Proxy, counts: ModelCounts, labels: Mapping[str, str], capture: Capture | None = None
+    ) -> None:
+        self._proxy, self._counts, self._labels, self._capture = proxy, counts, dict(labels), capture
 
     def collect(self) -> Iterable[Metric]:
         """AWS's five families, then the queue; all with the labels of the pod."""
@@ -114,6 +117,18 @@ class ModelMetrics(Collector):
         waiting = GaugeMetricFamily(names.METRIC_QUEUED, "Requests waiting for a place", labels=names_)
         waiting.add_metric(values, len(self._proxy.queue))
         yield waiting
+        if self._capture is not None:
+            yield self._captured(self._capture)
+
+    def _captured(self, capture: Capture) -> Metric:
+        family = CounterMetricFamily(
+            _base(names.METRIC_CAPTURED),
+            "Calls in the capture's sample: written, or dropped for want of memory or disk, or by an error",
+            labels=[*self._labels, "outcome"],
+        )
+        for outcome in OUTCOMES:
+            family.add_metric([*self._labels.values(), outcome], capture.outcomes[outcome])
+        return family
 
     def _times(self, name: str, text: str, by_call: Mapping[Call, Histogram]) -> HistogramMetricFamily:
         family = HistogramMetricFamily(name, text, labels=[*self._labels, *BY_CALL])

@@ -6,7 +6,7 @@ import signal
 import ssl
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from pathlib import Path
 
 import click
@@ -68,9 +68,11 @@ def access_log(share: float) -> AccessLog:
 
 
 def run(
-    make: Callable[[], Router], while_draining: Callable[[], AbstractContextManager[object]] = nullcontext
+    make: Callable[[], Router],
+    while_draining: Callable[[], AbstractContextManager[object]] = nullcontext,
+    around: AbstractAsyncContextManager[object] | None = None,
 ) -> None:
-    """Serve until SIGTERM, then drain inside `while_draining`."""
+    """Serve until SIGTERM, then drain inside `while_draining`; `around` begins before and ends after all."""
     import uvloop
 
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -79,7 +81,7 @@ def run(
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with make() as router:
+        async with around or nullcontext(), make() as router:
             await router.run_until(stop)
             with while_draining():
                 await router.drain()
