@@ -1,5 +1,6 @@
 """Which containers a spec wants beside its model: the questions that `render` and `status` share."""
 
+from hyperpod_inference.api.datacapture import ModelPodCapture
 from hyperpod_inference.api.endpoint import EndpointSpec
 from hyperpod_inference.api.worker import RequestLimits
 
@@ -16,9 +17,15 @@ def measured(spec: EndpointSpec) -> bool:
     return spec.metrics is not None and spec.metrics.enabled
 
 
+def captured(spec: EndpointSpec) -> ModelPodCapture | None:
+    """What of the calls is kept in the model's pods, if anything."""
+    tier = spec.data_capture.model_pod if spec.data_capture else None
+    return tier if tier is not None and tier.enabled and speaks_http(spec) else None
+
+
 def proxied(spec: EndpointSpec) -> bool:
     """Whether requests pass the proxy."""
-    return measured(spec) and speaks_http(spec)
+    return speaks_http(spec) and (measured(spec) or captured(spec) is not None)
 
 
 def limited(spec: EndpointSpec) -> RequestLimits | None:

@@ -23,6 +23,7 @@ SHM_PATH = "/dev/shm"  # noqa: S108 - the path in the container where NCCL and w
 # Volumes that the operator makes, or that AWS's makes: a manifest must work with both.
 RESERVED_VOLUMES = (
     "gated-model-downloader-configmap",
+    names.CAPTURE_VOLUME,
     names.RUN_VOLUME,
     LMCACHE_VOLUME,
     names.PREFETCH_VOLUME,

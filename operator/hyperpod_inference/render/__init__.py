@@ -13,7 +13,7 @@ from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.parse import InvalidResource
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.render import model_cache
+from hyperpod_inference.render import model_cache, uploader
 from hyperpod_inference.render.checks import problems
 from hyperpod_inference.render.disaggregation import disaggregated, role_name, role_scalers
 from hyperpod_inference.render.facts import Facts, Rendered
@@ -75,7 +75,11 @@ def render(
         | {(names.KIND_GATEWAY, gateway_name(endpoint) or ""): Part.GATEWAY},
         not_built=not_built(endpoint, settings),
         dependencies=(_keda(present=keda),) if scalers else (),
-        arrangements=(*kv_cache(endpoint).arrangements, *model_cache.arrangements(endpoint)),
+        arrangements=(
+            *kv_cache(endpoint).arrangements,
+            *model_cache.arrangements(endpoint),
+            *uploader.arrangements(endpoint, settings),
+        ),
     )
 
 

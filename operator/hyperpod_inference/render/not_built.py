@@ -7,7 +7,7 @@ half-empty trigger) asks for nothing and is not listed.
 from collections.abc import Callable, Iterator
 
 from hyperpod_inference.api import names
-from hyperpod_inference.api.beside import limited, measured, proxied
+from hyperpod_inference.api.beside import captured, limited, measured, proxied
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.capture import place_of
@@ -20,7 +20,8 @@ Finder = Callable[[InferenceEndpointConfig], Iterator[NotBuilt]]
 def not_built(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> tuple[NotBuilt, ...]:
     """Every part of the spec without an object behind it, in the order of their conditions."""
     found = (part for find in _FINDERS for part in find(endpoint))
-    return (*found, *_access_logs(endpoint, settings), *_autoscaling(endpoint, settings))
+    told = (_pod_capture, _access_logs, _autoscaling)
+    return (*found, *(part for find in told for part in find(endpoint, settings)))
 
 
 def _tls(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
@@ -94,14 +95,30 @@ def _request_limits(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
 
 
 def _data_capture(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    capture = endpoint.spec.data_capture
-    tiers = (capture.sagemaker_endpoint, capture.model_pod) if capture else ()
-    if any(tier and tier.enabled for tier in tiers):
+    tier = endpoint.spec.data_capture.sagemaker_endpoint if endpoint.spec.data_capture else None
+    if tier and tier.enabled:
         yield _part(
             Part.DATA_CAPTURE,
-            "spec.dataCapture",
-            "No request or response is captured by this version of the operator.",
+            "spec.dataCapture.sagemakerEndpoint",
+            "SageMaker captures nothing: this version of the operator creates no SageMaker endpoint. "
+            "spec.dataCapture.modelPod captures in the pods.",
         )
+
+
+def _pod_capture(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> Iterator[NotBuilt]:
+    """The tier of the pods, where nobody says into which bucket, or of which cluster."""
+    tier = endpoint.spec.data_capture.model_pod if endpoint.spec.data_capture else None
+    if tier is None or not tier.enabled:
+        return
+    if captured(endpoint.spec) is None:
+        why = "the proxy that captures does not speak gRPC. Let the server log what it needs to."
+    elif not settings.hyperpod_cluster_arn:
+        why = "the prefix in the bucket needs the cluster's ARN. Set the operator's HYPERPOD_CLUSTER_ARN."
+    elif place_of(endpoint, settings, "pod") is None:
+        why = "there is no bucket. Set spec.dataCapture.s3Uri or the operator's TLS_CERTIFICATE_OUTPUT_S3URI."
+    else:
+        return
+    yield _part(Part.DATA_CAPTURE, "spec.dataCapture.modelPod", f"No call is captured in the pods: {why}")
 
 
 def _access_logs(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> Iterator[NotBuilt]:

@@ -17,11 +17,12 @@ from hyperpod_inference.api import names
 from hyperpod_inference.api.beside import limited, measured, proxied
 from hyperpod_inference.api.endpoint import EndpointSpec, InferenceEndpointConfig
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.render import collector
+from hyperpod_inference.render import collector, uploader
 from hyperpod_inference.render.container import DRAIN_SECONDS, RESTRICTED, port_name, port_number
 from hyperpod_inference.render.identity import Manifest
 from hyperpod_inference.render.model_labels import environment, model_labels
 from hyperpod_inference.render.plain import plain
+from hyperpod_inference.render.uploader import destination
 
 MODEL_PORT_NAME = "model"  # ours: what the model's port is called while the proxy has its name
 RUN_PATH = "/run/hyperpod-inference"
@@ -37,35 +38,33 @@ PROXY_RESOURCES: Mapping[str, Any] = {
 def with_sidecars(
     template: Manifest, endpoint: InferenceEndpointConfig, settings: OperatorSettings, resource_name: str = ""
 ) -> Manifest:
-    """The pod template with what the endpoint's metrics and limits need; unchanged without them.
+    """The pod template with what the endpoint's metrics, limits and capture need; unchanged without them.
 
     `resource_name` names the replicas in metrics, where it is not the endpoint's own name.
     """
-    spec = endpoint.spec
-    if not measured(spec):
+    if not (measured(endpoint.spec) or proxied(endpoint.spec)):
         return template
     labels = model_labels(endpoint, settings, resource_name or endpoint.metadata.name)
     model, *others = template["spec"]["containers"]
-    added = [collector.container(endpoint, settings, environment(labels))]
-    volumes = [collector.volume()]
-    if proxied(spec):
+    added, volumes, annotations = [], [], {}
+    if proxied(endpoint.spec):
         grace = template["spec"]["terminationGracePeriodSeconds"]
-        model, added = (
-            _behind_proxy(model),
-            [
-                proxy(endpoint, settings, environment(labels), grace),
-                *added,
-            ],
-        )
-        volumes = [*volumes, {"name": names.RUN_VOLUME, "emptyDir": {"sizeLimit": "1Mi"}}]
+        model, added = _behind_proxy(model), [proxy(endpoint, settings, environment(labels), grace)]
+        volumes.append({"name": names.RUN_VOLUME, "emptyDir": {"sizeLimit": "1Mi"}})
+    if measured(endpoint.spec):
+        added.append(collector.container(endpoint, settings, environment(labels)))
+        volumes.append(collector.volume())
+        annotations = collector.annotations(endpoint, labels)
+    if destination(endpoint, settings):
+        added.append(uploader.uploader(endpoint, settings, environment(labels)))
+        volumes.append(uploader.volume())
     metadata = template["metadata"]
-    annotations = metadata.get("annotations", {}) | collector.annotations(endpoint, labels)
     pod = {
         "containers": [model, *others, *added],
         "volumes": [*template["spec"].get("volumes", ()), *volumes],
     }
     return template | {
-        "metadata": metadata | {"annotations": annotations},
+        "metadata": metadata | {"annotations": metadata.get("annotations", {}) | annotations},
         "spec": template["spec"] | pod,
     }
 
@@ -76,6 +75,7 @@ def proxy(
     """The proxy: port 8081 in front of the model, metrics and probes on 9113."""
     spec = endpoint.spec
     path = "/" + spec.invocation_endpoint.lstrip("/")
+    capture = uploader.capture_arguments(endpoint, settings)
     return {
         "name": names.SIDECAR_CONTAINER,
         "image": settings.sidecar_image,
@@ -87,6 +87,7 @@ def proxy(
             f"--drain-seconds={grace - DRAIN_SECONDS - LEFT_TO_MODEL_SECONDS}",
             f"--draining-file={DRAINING_FILE}",
             *_limits(spec),
+            *capture,
         ],
         "env": env,
         "ports": [
@@ -97,7 +98,10 @@ def proxy(
                 "protocol": "TCP",
             },
         ],
-        "volumeMounts": [{"name": names.RUN_VOLUME, "mountPath": RUN_PATH}],
+        "volumeMounts": [
+            {"name": names.RUN_VOLUME, "mountPath": RUN_PATH},
+            *([plain(uploader.MOUNT)] if capture else []),
+        ],
         "startupProbe": _probe("/healthz", period=2, failures=60),
         "readinessProbe": _probe("/readyz", period=5, failures=3),
         "livenessProbe": _probe("/healthz", period=10, failures=6),

@@ -18,6 +18,7 @@ from hyperpod_inference.status import deadline
 from hyperpod_inference.status.arrangements import arrangements
 from hyperpod_inference.status.autoscaling import autoscaling, dependencies
 from hyperpod_inference.status.body import Facts, body
+from hyperpod_inference.status.capture import capture, capture_status
 from hyperpod_inference.status.disaggregation import disaggregation, together
 from hyperpod_inference.status.gateway import gateway, gateway_status
 from hyperpod_inference.status.load_balancer import load_balancer
@@ -55,6 +56,7 @@ def judge(endpoint: InferenceEndpointConfig, observed: Observed, now: datetime) 
     verdicts[conditions.READY] = _ready(endpoint, observed, verdicts, state)
     made = _status(endpoint.metadata, observed, now, state, verdicts)
     made |= metrics_status(endpoint, verdicts.get(Part.METRICS.value))
+    made |= capture_status(endpoint, observed, now)
     return made | gateway_status(observed)
 
 
@@ -80,9 +82,17 @@ def _verdicts(endpoint: InferenceEndpointConfig, observed: Observed, now: dateti
     verdicts |= router(endpoint, observed) | dependencies(observed) | autoscaling(observed)
     verdicts |= arrangements(observed, verdicts[conditions.WORKLOAD_READY])
     verdicts |= model_cache(observed)
-    absent = {each.part.value: no(conditions.NOT_BUILT, each.message) for each in observed.not_built}
-    beside = {kind: told for kind, told in sidecars(endpoint, observed).items() if kind not in absent}
-    return verdicts | beside | absent
+    beside = sidecars(endpoint, observed) | capture(endpoint, observed)
+    absent = _absent(observed)
+    return verdicts | {kind: told for kind, told in beside.items() if kind not in absent} | absent
+
+
+def _absent(observed: Observed) -> Verdicts:
+    """The parts that are not built; one that lacks several things says so of each."""
+    messages: dict[str, list[str]] = {}
+    for each in observed.not_built:
+        messages.setdefault(each.part.value, []).append(each.message)
+    return {kind: no(conditions.NOT_BUILT, " ".join(told)) for kind, told in messages.items()}
 
 
 def _progressing(endpoint: InferenceEndpointConfig, observed: Observed, now: datetime) -> Verdict:

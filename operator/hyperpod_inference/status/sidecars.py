@@ -61,11 +61,11 @@ def beside(observed: Observed, wanted: tuple[str, ...], good: str) -> Verdict:
         (pod, name, status)
         for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))
         for name in wanted
-        if not (status := _status_of(pod, name)).get("ready")
+        if not (status := status_of(pod, name)).get("ready")
     ]
-    failing = [each for each in waiting if _trouble(each[2])]
-    if failing:
-        return no(CONTAINER_NOT_READY, _failing(*failing[0]))
+    troubled = [each for each in waiting if trouble(each[2])]
+    if troubled:
+        return no(CONTAINER_NOT_READY, failing(*troubled[0]))
     if waiting or len(pods) < rollout.desired:
         whole = min(len(pods) - len({pod["metadata"]["name"] for pod, _, _ in waiting}), rollout.desired)
         parts = " and ".join(wanted)
@@ -100,12 +100,13 @@ def _limits(endpoint: InferenceEndpointConfig, observed: Observed) -> str:
     )
 
 
-def _status_of(pod: Body, container: str) -> Mapping[str, Any]:
+def status_of(pod: Body, container: str) -> Mapping[str, Any]:
+    """The status of a container of a pod; empty before there is one."""
     found = (s for s in pod.get("status", {}).get("containerStatuses", ()) if s["name"] == container)
     return next(found, {})
 
 
-def _trouble(status: Mapping[str, Any]) -> str:
+def trouble(status: Mapping[str, Any]) -> str:
     """What is wrong with a container that is not just starting; '' if nothing is."""
     waiting = status.get("state", {}).get("waiting") or {}
     if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
@@ -116,7 +117,8 @@ def _trouble(status: Mapping[str, Any]) -> str:
     return ""
 
 
-def _failing(pod: Body, container: str, status: Mapping[str, Any]) -> str:
+def failing(pod: Body, container: str, status: Mapping[str, Any]) -> str:
+    """What is wrong with a container of a pod, and where to read more."""
     metadata = pod["metadata"]
     log = f"kubectl logs {metadata['name']} -n {metadata.get('namespace', 'default')} -c {container}"
-    return f"Container {container} of pod {metadata['name']}: {sentence(_trouble(status))} Its log: {log}."
+    return f"Container {container} of pod {metadata['name']}: {sentence(trouble(status))} Its log: {log}."

@@ -29,11 +29,9 @@ SETTINGS = OperatorSettings(
 
 # What this version does not build; `not_built` says the same to users.
 NOT_YET = {
-    "spec.dataCapture.modelPod": "the data capture sidecar",
     "spec.dataCapture.sagemakerEndpoint": "the SageMaker endpoint",
     "spec.dnsConfig": "DNS",
     "spec.endpointName": "the SageMaker endpoint",
-    "spec.s3UploaderResources": "the data capture sidecar",
     "spec.tlsConfig.customCertificateConfig.domainName": "DNS",
     "spec.tlsConfig.tlsCertificateOutputS3Uri": "certificates",
 }

@@ -61,7 +61,16 @@ def test_what_clients_send_by_themselves_asks_for_nothing(rendered: Renders, spe
             Part.DNS,
             "spec.dnsConfig",
         ),
-        ({"dataCapture": {"modelPod": {"enabled": True}}}, Part.DATA_CAPTURE, "spec.dataCapture"),
+        (
+            {"dataCapture": {"modelPod": {"enabled": True}}},
+            Part.DATA_CAPTURE,
+            "spec.dataCapture.modelPod",
+        ),
+        (
+            {"dataCapture": {"sagemakerEndpoint": {"enabled": True}}, "endpointName": "chat"},
+            Part.DATA_CAPTURE,
+            "spec.dataCapture.sagemakerEndpoint",
+        ),
     ],
     ids=lambda value: value.name if isinstance(value, Part) else "",
 )
