@@ -57,6 +57,7 @@ KINDS = (ENDPOINT, "jumpstartmodels", "sagemakerendpointregistrations", "inferen
 
 CLUSTER: tuple[Permission, ...] = (
     Permission(names.GROUP, KINDS, FOLLOW, "follow what users ask for"),
+    Permission(names.GROUP, (ENDPOINT,), ("get",), "ask whether a cached endpoint is the newest"),
     Permission(names.GROUP, (ENDPOINT,), ("patch",), "set and clear the finalizer"),
     Permission(
         names.GROUP,

@@ -52,7 +52,7 @@ async def child(client: Client, manifest: Body) -> tuple[ObjectPlan, Body]:
         would_be = await _applied(client, path, _with_scaled_replicas(manifest, live), names.FIELD_MANAGER)
     except (Invalid, Forbidden, Conflict) as error:
         return refused(manifest, error.message), manifest
-    return compared(live, would_be), would_be
+    return compared(without_note(live) if live else None, without_note(would_be)), would_be
 
 
 def merge_patch(last: Mapping[str, Any], wanted: Mapping[str, Any]) -> Body:
@@ -79,6 +79,13 @@ def without_notes(body: Body) -> Body:
     annotations = metadata.pop("annotations", None) or {}
     metadata["annotations"] = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
     return body | {"metadata": metadata}
+
+
+def without_note(obj: Body) -> Body:
+    """A child without the operator's note of what it applied, which changes with everything else."""
+    annotations = obj["metadata"].get("annotations") or {}
+    kept = {key: value for key, value in annotations.items() if key != names.ANNOTATION_SPEC_HASH}
+    return obj | {"metadata": obj["metadata"] | {"annotations": kept}}
 
 
 async def _applied(client: Client, path: str, body: Body, manager: str) -> Body:

@@ -33,7 +33,7 @@ CHILD_KINDS = (
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
 )
-"""What an endpoint may own on every cluster; the order is the order of removal, workload first."""
+"""What an endpoint may own on every cluster."""
 OPTIONAL_KINDS = {SCALED_OBJECTS: names.CRD_SCALED_OBJECTS}
 """What it may own where others installed the kind; each with the name of its CustomResourceDefinition."""
 OWNER, POD, TARGET, NODE = "owner", "pod", "target", "node"
@@ -54,6 +54,11 @@ def owner_keys(obj: Body) -> list[Key]:
         return []
     namespace, name = labels.get(names.LABEL_OWNER_NAMESPACE), labels.get(names.LABEL_OWNER_NAME)
     return [(namespace, name)] if namespace and name else []
+
+
+def nobody(obj: Body) -> list[Key]:
+    """Mapper of what is only looked up: its changes concern no endpoint."""
+    return []
 
 
 def owner_value(namespace: str, name: str) -> str:
@@ -111,7 +116,7 @@ class Caches:
     )
 
     def children_of(self, namespace: str, name: str) -> Iterator[Body]:
-        """Every cached object that belongs to an endpoint, workload first."""
+        """Every cached object that belongs to an endpoint."""
         for store in self.children.values():
             yield from store.by_index(OWNER, owner_value(namespace, name))
 
@@ -130,13 +135,14 @@ class Caches:
 
     def pods_of(self, namespace: str, name: str) -> list[Body]:
         """The model's pods of an endpoint."""
-        return [pod for pod in self._pods_of(namespace, name) if not is_of_node_cache(pod)]
+        return [pod for pod in self.all_pods_of(namespace, name) if not is_of_node_cache(pod)]
 
     def node_cache_pods_of(self, namespace: str, name: str) -> list[Body]:
         """The pods that warm nodes for an endpoint."""
-        return [pod for pod in self._pods_of(namespace, name) if is_of_node_cache(pod)]
+        return [pod for pod in self.all_pods_of(namespace, name) if is_of_node_cache(pod)]
 
-    def _pods_of(self, namespace: str, name: str) -> list[Body]:
+    def all_pods_of(self, namespace: str, name: str) -> list[Body]:
+        """Every pod of an endpoint."""
         return self.pods.by_index(OWNER, owner_value(namespace, name))
 
     def events_of(self, pods: list[Body]) -> list[Body]:
@@ -184,6 +190,31 @@ def slim_node(node: Body) -> Body:
     labels[names.NODE_INSTANCE_TYPE] = given.get(names.NODE_INSTANCE_TYPE)
     kept = {key: metadata.get(key) for key in ("name", "uid", "resourceVersion")}
     return {"metadata": kept | {"labels": {key: value for key, value in labels.items() if value}}}
+
+
+def slim_pod(pod: Body) -> Body:
+    """Strip a pod to what a verdict on it, or on its claims, is read from: most of a pod is its template."""
+    metadata, spec = pod["metadata"], pod["spec"]
+    kept = (
+        "name",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "labels",
+        "annotations",
+        "creationTimestamp",
+        "deletionTimestamp",
+    )
+    slim: Body = {key: spec[key] for key in ("nodeName", "schedulerName") if key in spec}
+    slim["volumes"] = [each for each in spec.get("volumes") or () if "persistentVolumeClaim" in each]
+    for containers in ("initContainers", "containers"):
+        slim[containers] = [_slim_container(each) for each in spec.get(containers) or ()]
+    metadata = {key: metadata[key] for key in kept if key in metadata}
+    return {"metadata": metadata, "spec": slim, "status": pod.get("status") or {}}
+
+
+def _slim_container(container: Body) -> Body:
+    return {key: container[key] for key in ("name", "resources", "restartPolicy") if key in container}
 
 
 def slim_event(event: Body) -> Body:

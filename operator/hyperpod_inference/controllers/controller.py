@@ -36,6 +36,21 @@ Mapper = Callable[[Body], Iterable[Key]]
 """The keys of the resources that an object concerns."""
 
 
+def itself(obj: Body) -> tuple[Key]:
+    """The mapper of the kind that is reconciled."""
+    return (key_of(obj),)
+
+
+def both(one: OnChange, other: OnChange) -> OnChange:
+    """A reflector's callback that tells two of a change."""
+
+    def changed(kind: str, old: Body | None, new: Body | None) -> None:
+        one(kind, old, new)
+        other(kind, old, new)
+
+    return changed
+
+
 class Controller:
     """The queue and the workers of one kind."""
 
@@ -47,7 +62,7 @@ class Controller:
         observer.watch(self.queue.processing_for)
         metrics.workers.labels(name).set(workers)
 
-    def on_change(self, mapper: Mapper = lambda obj: (key_of(obj),)) -> OnChange:
+    def on_change(self, mapper: Mapper = itself) -> OnChange:
         """A reflector's callback that queues whatever `mapper` names, for the object before and after."""
 
         def changed(kind: str, old: Body | None, new: Body | None) -> None:

@@ -14,14 +14,16 @@ from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.meta import ObjectMeta
 from hyperpod_inference.api.parse import InvalidResource, parse
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS, Caches, owner_selector
+from hyperpod_inference.controllers import removal
+from hyperpod_inference.controllers.caches import Caches, owner_selector
 from hyperpod_inference.controllers.controller import Result
 from hyperpod_inference.controllers.gateway_link import GatewayLink
 from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.controllers.statuses import Status, StatusWriter
+from hyperpod_inference.controllers.upgrade import with_running_images
 from hyperpod_inference.kube.apply import Applier, ApplyFailure, Identity, identity_of
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
-from hyperpod_inference.kube.errors import NotFound
+from hyperpod_inference.kube.errors import Conflict, NotFound
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.resources import (
     DAEMON_SETS,
@@ -40,6 +42,8 @@ from hyperpod_inference.status import ApplyError, Observed, due, events, judge, 
 
 DEPENDENCY_RETRY = 20.0
 """Seconds between two looks at an endpoint that waits for somebody else's kind to be installed."""
+DELETION_POLL = 5.0
+"""Seconds between two looks at a deletion that waits; most often an event comes first."""
 RESYNC = 36_000.0
 """Seconds between two looks at an endpoint without any change; controller-runtime's ten hours."""
 
@@ -72,7 +76,7 @@ class EndpointReconciler:
         """
         body = self.caches.endpoints.get(*key)
         if body is None:
-            self.released.pop(key, None)
+            self.statuses.forget(self.released.pop(key, ""))
             return Result()
         if body["metadata"].get("deletionTimestamp"):
             return await self._finalize(body)
@@ -118,22 +122,35 @@ class EndpointReconciler:
     async def _link(
         self, endpoint: InferenceEndpointConfig, body: Body
     ) -> tuple[Body | None, list[ApplyFailure]]:
-        """Keep the entry in the gateway; the finalizer first, since nobody else takes it out again."""
-        if gateway_name(endpoint):
-            await self._set_finalizer(body, present=True)
+        """Keep the entry in the gateway; the finalizer is there, since nobody else takes it out again."""
         return await GatewayLink(self.client).keep(endpoint, self.statuses.previous(body))
 
     async def _apply(self, body: Body, rendered: Rendered) -> tuple[list[Body], list[ApplyFailure]]:
         """Apply everything, then remove what is no longer asked for; a failure before that spares the old."""
         live = list(self.caches.children_of(*_key(body)))
-        if any(not _is_collected(manifest) for manifest in rendered.manifests):
-            await self._set_finalizer(body, present=True)
         by_identity = {identity_of(obj): obj for obj in live}
-        applied, failures = await self.applier.apply_all(rendered.in_apply_order, by_identity)
-        if not failures:
-            ours = [obj for obj in live if _is_ours(obj, body)]
-            failures = await self.applier.prune(ours, rendered.manifests)
-        return applied, failures
+        manifests = [
+            with_running_images(each, by_identity.get(identity_of(each))) for each in rendered.in_apply_order
+        ]
+        pending = self.applier.pending(manifests, by_identity)
+        leftover = removal.unwanted(live, manifests, body, self.caches.all_pods_of(*_key(body)))
+        held = names.FINALIZER in (body["metadata"].get("finalizers") or ())
+        if held and not pending and not leftover:
+            return [], []
+        await self._confirm(body)
+        await self._set_finalizer(body, present=True)
+        applied, failures = await self.applier.apply_all(pending, by_identity)
+        return applied, failures or await self.applier.remove(leftover)
+
+    async def _confirm(self, body: Body) -> None:
+        """Ask the API server, before writing, whether the cached endpoint is the newest.
+
+        A cache may be minutes behind: what an old spec asks for must neither be applied nor removed. The
+        read of a single object is never stale.
+        """
+        live = await self.client.get(ENDPOINTS, body["metadata"]["name"], body["metadata"]["namespace"])
+        if removal.changed(body, live):
+            raise Conflict(409, "Behind", "the cache is behind; it is tried again when it is not")
 
     def _observe(
         self,
@@ -188,32 +205,44 @@ class EndpointReconciler:
                 await self.recorder.record(body, event.type, event.reason, event.message)
 
     async def _finalize(self, body: Body) -> Result:
-        """Let the endpoint go, after removing what the garbage collector does not."""
+        """Remove what belongs to the endpoint, in order, then let it go."""
         finalizers = body["metadata"].get("finalizers") or []
-        if names.FINALIZER in finalizers and self.released.get(_key(body)) == body["metadata"]["uid"]:
+        mine = names.FINALIZER in finalizers and self.released.get(_key(body)) != body["metadata"]["uid"]
+        if not mine and names.FINALIZER in finalizers:
             return Result()
-        failures = await self._remove_uncollected(body) if names.FINALIZER in finalizers else []
-        if names.FINALIZER in finalizers:
+        done, failures = await self._remove_children(body) if mine else (True, [])
+        if mine:
             await self._leave_gateway(body)
-        if failures or finalizers != [names.FINALIZER]:
+        if failures or not done or finalizers != [names.FINALIZER]:
             await self._report_deletion(body, failures)
         for failure in failures:
             raise failure.error
+        if not done:
+            return Result(requeue_after=DELETION_POLL)
         with contextlib.suppress(NotFound):  # gone already, as wanted
             await self._set_finalizer(body, present=False)
         self.released[_key(body)] = body["metadata"]["uid"]
         return Result()
 
-    async def _remove_uncollected(self, body: Body) -> list[ApplyFailure]:
-        """Remove objects that cannot name the endpoint as owner: they have no namespace, or another."""
-        failures: list[ApplyFailure] = []
-        absent = self.absent_crds()
-        optional = (resource for resource, crd in OPTIONAL_KINDS.items() if crd not in absent)
-        # From the server: an object made a moment ago may not be cached yet.
-        for resource in (*CHILD_KINDS, *optional):
-            found = await self.client.list(resource, label_selector=owner_selector(*_key(body)))
-            failures += await self.applier.prune([obj for obj in found.items if not _is_collected(obj)], ())
-        return failures
+    async def _remove_children(self, body: Body) -> tuple[bool, list[ApplyFailure]]:
+        """Remove phase by phase; says whether all that there is to wait for is gone."""
+        await self._confirm(body)
+        namespace = body["metadata"]["namespace"]
+        routing, workload, rest = removal.phases(await self._live_children(body), namespace)
+        deleted_at = datetime.fromisoformat(body["metadata"]["deletionTimestamp"])
+        for phase in (routing, workload):
+            failures = await self.applier.remove(phase)
+            if failures or removal.holds_up(phase, deleted_at, self.now()):
+                return False, failures
+        return True, await self.applier.remove(rest)
+
+    async def _live_children(self, body: Body) -> list[Body]:
+        """From the API server: an object made a moment ago may not be cached yet."""
+        found: list[Body] = []
+        for resource in self.caches.children:
+            with contextlib.suppress(NotFound):  # a kind that nobody installed
+                found += (await self.client.list(resource, label_selector=owner_selector(*_key(body)))).items
+        return [obj for obj in found if removal.is_ours(obj, body)]
 
     async def _leave_gateway(self, body: Body) -> None:
         namespace, name = _key(body)
@@ -251,17 +280,6 @@ def _is_routers(obj: Body) -> bool:
 def _role(obj: Body) -> str:
     """'prefill' or 'decode' of a child that belongs to one of them, else ''."""
     return str((obj["metadata"].get("labels") or {}).get(names.LABEL_DPD_ROLE, ""))
-
-
-def _is_collected(obj: Body) -> bool:
-    """Whether the garbage collector removes the object with its endpoint."""
-    return bool(obj["metadata"].get("ownerReferences"))
-
-
-def _is_ours(obj: Body, endpoint: Body) -> bool:
-    """Whether this very endpoint owns the object, not an earlier one of the same name."""
-    owners = {reference["uid"] for reference in obj["metadata"].get("ownerReferences") or []}
-    return not owners or endpoint["metadata"]["uid"] in owners
 
 
 def _newest(objects: Iterable[Body]) -> list[Body]:

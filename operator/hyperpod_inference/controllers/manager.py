@@ -14,23 +14,16 @@ from typing import Any
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.controllers.caches import (
-    CHILD_KINDS,
-    CHILD_SELECTOR,
-    OPTIONAL_KINDS,
-    Caches,
-    owner_keys,
-    slim_event,
-    slim_node,
-    slim_scaler,
-)
-from hyperpod_inference.controllers.controller import Controller
+from hyperpod_inference.controllers import caches as seen
+from hyperpod_inference.controllers.caches import CHILD_KINDS, CHILD_SELECTOR, OPTIONAL_KINDS, Caches
+from hyperpod_inference.controllers.controller import Controller, Mapper, both, itself
 from hyperpod_inference.controllers.endpoint import EndpointReconciler
 from hyperpod_inference.controllers.kinds import ENDPOINTS, UNBUILT
 from hyperpod_inference.controllers.node_labels import NodeLabeller, nodes_of
 from hyperpod_inference.controllers.serving import exposition, health, serving
 from hyperpod_inference.controllers.statuses import StatusWriter
 from hyperpod_inference.controllers.unbuilt import UnbuiltReconciler
+from hyperpod_inference.kube import resources
 from hyperpod_inference.kube.apply import Applier
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import ClusterConfig
@@ -38,16 +31,8 @@ from hyperpod_inference.kube.errors import Forbidden, NotFound
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.lease import DEFAULT_TIMES, Elector, LeaseTimes
 from hyperpod_inference.kube.metrics import Metrics
-from hyperpod_inference.kube.reflector import OnChange, Reflector
-from hyperpod_inference.kube.resources import (
-    EVENTS,
-    HORIZONTAL_POD_AUTOSCALERS,
-    INGRESS_CLASSES,
-    NODES,
-    PODS,
-    Body,
-    Resource,
-)
+from hyperpod_inference.kube.reflector import Reflector
+from hyperpod_inference.kube.resources import Resource
 from hyperpod_inference.kube.store import Store
 from hyperpod_inference.status.observed import ApplyError
 from hyperpod_inference.webhook.keeper import Keeper
@@ -56,11 +41,13 @@ from hyperpod_inference.webhook.server import application as webhook
 logger = logging.getLogger(__name__)
 
 USER_AGENT = f"hyperpod-inference/{names.VERSION}"
-DRAIN_SECONDS = 7.0
+DRAIN_SECONDS = 5.0
 """How long running reconciles may take to end after SIGTERM; with the rest of the way down, under 10 s."""
 SYNC_PATIENCE = 30.0
 """Seconds to wait for a cache that will not fill before going on without it."""
-POD_WARNINGS = "involvedObject.kind=Pod,type=Warning"
+POD_WARNINGS = {"field_selector": "involvedObject.kind=Pod,type=Warning", "strip": seen.slim_event}
+OURS = {"label_selector": CHILD_SELECTOR}
+"""Only what the operator made."""
 
 
 class Operator:
@@ -74,50 +61,41 @@ class Operator:
         self.endpoints = Controller(ENDPOINTS.kind.lower(), self._endpoint_reconciler(), metrics)
         self.nodes = Controller("node", NodeLabeller(client=client, caches=caches), metrics, workers=1)
         self.controllers = [self.endpoints, self.nodes]
-        followed = self.endpoints.on_change(owner_keys)
         self.essential = [
-            Reflector(client, ENDPOINTS, store=caches.endpoints, on_change=self.endpoints.on_change()),
-            *(
-                Reflector(
-                    client,
-                    kind,
-                    store=caches.children[kind],
-                    on_change=followed,
-                    label_selector=CHILD_SELECTOR,
-                )
-                for kind in CHILD_KINDS
-            ),
-            Reflector(
-                client,
-                PODS,
-                store=caches.pods,
-                on_change=_both(followed, self.nodes.on_change(nodes_of)),
-                label_selector=CHILD_SELECTOR,
-            ),
+            self._follow(ENDPOINTS, caches.endpoints, itself),
+            *(self._follow(kind, caches.children[kind], seen.owner_keys, **OURS) for kind in CHILD_KINDS),
+            self._follow(resources.PODS, caches.pods, seen.owner_keys, nodes_of, **OURS, strip=seen.slim_pod),
         ]
         self.optional = [
-            Reflector(
-                client,
-                kind,
-                store=caches.children[kind],
-                on_change=followed,
-                label_selector=CHILD_SELECTOR,
-            )
-            for kind in OPTIONAL_KINDS
+            self._follow(kind, caches.children[kind], seen.owner_keys, **OURS) for kind in OPTIONAL_KINDS
         ]
-        self.scalers = Reflector(
-            client,
-            HORIZONTAL_POD_AUTOSCALERS,
-            store=caches.scalers,
-            on_change=self.endpoints.on_change(caches.endpoints_of_scaler),
-            strip=slim_scaler,
+        self.scalers = self._follow(
+            resources.HORIZONTAL_POD_AUTOSCALERS,
+            caches.scalers,
+            caches.endpoints_of_scaler,
+            strip=seen.slim_scaler,
         )
+        # Caches that make verdicts better; without them the operator still works.
         self.helpful = [
             *self.optional,
             self.scalers,
-            *self._helpful(),
+            # One more or less changes what every endpoint says of its load balancer.
+            self._follow(
+                resources.INGRESS_CLASSES, caches.ingress_classes, lambda _: caches.endpoints.keys()
+            ),
+            self._follow(
+                resources.NODES, caches.nodes, seen.nobody, itself, strip=seen.slim_node, metadata_only=True
+            ),
+            self._follow(resources.EVENTS, caches.events, caches.endpoints_of_event, **POD_WARNINGS),
             *(self._unbuilt(resource) for resource in UNBUILT),
         ]
+
+    def _follow(
+        self, resource: Resource, store: Store, endpoints: Mapper, nodes: Mapper = seen.nobody, **options: Any
+    ) -> Reflector:
+        """Keep a store, and queue the endpoints and nodes that a change concerns."""
+        on_change = both(self.endpoints.on_change(endpoints), self.nodes.on_change(nodes))
+        return Reflector(self._client, resource, store=store, on_change=on_change, **options)
 
     def unsynced(self) -> list[str]:
         """The essential caches that have not been filled yet."""
@@ -125,10 +103,10 @@ class Operator:
 
     async def lead(self, stop: asyncio.Event) -> None:
         """Work as the leader until `stop`, then let running reconciles end."""
-        await self._wait_for_caches()
+        stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+        await self._wait_for_caches(stopping)
         self._metrics.leader.labels(names.OPERATOR_LEASE).set(1)
         working: asyncio.Future[Any] = asyncio.gather(*(each.run() for each in self.controllers))
-        stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
             for controller in self.controllers:
@@ -141,15 +119,15 @@ class Operator:
             stopping.cancel()
             working.cancel()
 
-    async def _wait_for_caches(self) -> None:
+    async def _wait_for_caches(self, stopping: "asyncio.Future[Any]") -> None:
         """Wait for the essential caches, but not for ever: one forbidden kind must not stop the rest."""
-        waiting = [asyncio.ensure_future(each.synced()) for each in self.essential]
         # Whoever does not know of a scaler would set the replicas back to the spec's number.
-        waiting += [asyncio.ensure_future(each.tried()) for each in (*self.optional, self.scalers)]
-        _, late = await asyncio.wait(waiting, timeout=SYNC_PATIENCE)
-        for each in late:
-            each.cancel()
-        if late:
+        tried = (each.tried() for each in (*self.optional, self.scalers))
+        filled = asyncio.gather(*(each.synced() for each in self.essential), *tried)
+        ended = {filled, stopping}
+        done, _ = await asyncio.wait(ended, timeout=SYNC_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        filled.cancel()
+        if not done:
             logger.warning("working without a complete view of: %s", ", ".join(self.unsynced()))
 
     def _endpoint_reconciler(self) -> EndpointReconciler:
@@ -157,7 +135,7 @@ class Operator:
             client=self._client,
             caches=self._caches,
             settings=self._settings,
-            applier=Applier(self._client, names.FIELD_MANAGER),
+            applier=Applier(self._client, names.FIELD_MANAGER, names.ANNOTATION_SPEC_HASH),
             statuses=self._statuses,
             recorder=self._recorder,
             now=_now,
@@ -178,43 +156,14 @@ class Operator:
         absent = (each.resource for each in self.optional if isinstance(each.error, NotFound))
         return frozenset(OPTIONAL_KINDS[resource] for resource in absent)
 
-    def _helpful(self) -> list[Reflector]:
-        """Caches that make verdicts better; without them the operator still works."""
-        client, caches, endpoints = self._client, self._caches, self.endpoints
-        return [
-            Reflector(
-                client,
-                INGRESS_CLASSES,
-                store=caches.ingress_classes,
-                # One more or less changes what every endpoint says of its load balancer.
-                on_change=endpoints.on_change(lambda _: caches.endpoints.keys()),
-            ),
-            Reflector(client, NODES, store=caches.nodes, on_change=self.nodes.on_change(), strip=slim_node),
-            Reflector(
-                client,
-                EVENTS,
-                store=caches.events,
-                on_change=endpoints.on_change(caches.endpoints_of_event),
-                field_selector=POD_WARNINGS,
-                strip=slim_event,
-            ),
-        ]
-
     def _unbuilt(self, resource: Resource) -> Reflector:
         is_gateway = resource.kind == names.KIND_GATEWAY
         store = self._caches.gateways if is_gateway else Store()
         reconcile = UnbuiltReconciler(resource.kind, store, self._statuses, self._recorder, _now)
         controller = Controller(resource.kind.lower(), reconcile, self._metrics, workers=1)
         self.controllers.append(controller)
-        callbacks = [controller.on_change()]
-        if is_gateway:
-            callbacks.append(self.endpoints.on_change(self._caches.endpoints_of_gateway))
-
-        def changed(kind: str, old: Body | None, new: Body | None) -> None:
-            for callback in callbacks:
-                callback(kind, old, new)
-
-        return Reflector(self._client, resource, store=store, on_change=changed)
+        linked = self.endpoints.on_change(self._caches.endpoints_of_gateway if is_gateway else seen.nobody)
+        return Reflector(self._client, resource, store=store, on_change=both(controller.on_change(), linked))
 
 
 async def run(
@@ -239,11 +188,9 @@ async def run(
         elector = Elector(
             common_client, settings.namespace, names.OPERATOR_LEASE, _identity(settings), times=times
         )
-        may_write = elector.still_leader if leader_elect else _always
-        client = await stack.enter_async_context(
-            Client(config, USER_AGENT, may_write=may_write, on_answer=metrics.counted)
-        )
-        operator = Operator(client, settings, metrics)
+        fence = {"may_write": elector.still_leader} if leader_elect else {}
+        client = Client(config, USER_AGENT, on_answer=metrics.counted, **fence)
+        operator = Operator(await stack.enter_async_context(client), settings, metrics)
         keeper = Keeper(common_client, settings.namespace, _now) if settings.enable_webhooks else None
         for application, port in (
             (health(lambda: _complaint(operator, keeper)), settings.health_port),
@@ -297,17 +244,3 @@ def _identity(settings: OperatorSettings) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _always() -> bool:
-    return True
-
-
-def _both(one: OnChange, other: OnChange) -> OnChange:
-    """Tells two of a change."""
-
-    def changed(kind: str, old: Body | None, new: Body | None) -> None:
-        one(kind, old, new)
-        other(kind, old, new)
-
-    return changed

@@ -55,7 +55,7 @@ async def serving(
     Raises:
         CannotListen: the port is taken, or the address is not ours.
     """
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
         try:

@@ -35,13 +35,28 @@ class ApplyFailure:
 class Applier:
     """Applies manifests under one field manager, and spares the requests that would change nothing.
 
-    For each object it remembers what was applied and how the object looked right after. While both are still
-    so, applying again is skipped; an edit by somebody else, or a restart of this process, leads to a request.
+    For each object it remembers what was applied and how the object looked right after; while both are still
+    so, nothing is to be done. A successor of this process remembers nothing, so what was applied is noted on
+    the object, in the annotation `note`: a crash after every write would otherwise never get past the first.
     """
 
-    def __init__(self, client: Client, field_manager: str) -> None:
-        self._client, self._manager = client, field_manager
+    def __init__(self, client: Client, field_manager: str, note: str) -> None:
+        self._client, self._manager, self._note = client, field_manager, note
         self._settled: dict[Identity, tuple[str, str]] = {}
+
+    def pending(self, manifests: Iterable[Body], live: Mapping[Identity, Body]) -> list[Body]:
+        """The manifests that must be applied, given the cached objects."""
+        return [each for each in manifests if not self._is_settled(each, live.get(identity_of(each)))]
+
+    def _is_settled(self, manifest: Body, live: Body | None) -> bool:
+        if live is None:
+            return False
+        now, known = (_digest(manifest), _look(manifest, live)), self._settled.get(identity_of(manifest))
+        if known is None:
+            noted = (live["metadata"].get("annotations") or {}).get(self._note)
+            if noted == now[0] and covers(live, manifest):
+                known = self._settled[identity_of(manifest)] = now
+        return known == now
 
     async def apply(self, manifest: Body, live: Body | None) -> Body:
         """Apply one manifest, given the cached object; returns the object as it is now.
@@ -49,21 +64,21 @@ class Applier:
         Raises:
             ApiError: the API server refused.
         """
-        identity, wanted = identity_of(manifest), _digest(manifest)
-        if live is not None and self._settled.get(identity) == (wanted, _look(manifest, live)):
-            return live
+        wanted, metadata = _digest(manifest), manifest["metadata"]
         if live is None:
             await self._refuse_foreign(manifest)
         elif leaves_replicas_out(manifest):
             await self._hand_over_replicas(manifest)
-        applied = await self._client.apply(manifest, self._manager)
-        self._settled[identity] = (wanted, _look(manifest, applied))
+        annotations = (metadata.get("annotations") or {}) | {self._note: wanted}
+        noted = manifest | {"metadata": metadata | {"annotations": annotations}}
+        applied = await self._client.apply(noted, self._manager)
+        self._settled[identity_of(manifest)] = (wanted, _look(manifest, applied))
         return applied
 
     async def apply_all(
         self, manifests: Iterable[Body], live: Mapping[Identity, Body]
     ) -> tuple[list[Body], list[ApplyFailure]]:
-        """Apply in order, given the cached objects; returns the objects as they are now, and what failed.
+        """Apply in order, given the cached objects; returns what it applied as it is now, and what failed.
 
         The first failure ends it, since later objects may need the earlier ones.
         """
@@ -76,25 +91,18 @@ class Applier:
                 return applied, [failure]
         return applied, []
 
-    async def prune(self, live: Iterable[Body], wanted: Iterable[Body]) -> list[ApplyFailure]:
-        """Delete the live objects that are not wanted, each only if it still is exactly the one seen."""
-        keep = {identity_of(manifest) for manifest in wanted}
+    async def remove(self, objects: Iterable[Body]) -> list[ApplyFailure]:
+        """Delete these live objects, each only if it still is exactly the one seen."""
         failures = []
-        for obj in live:
-            identity = identity_of(obj)
-            if identity in keep or obj["metadata"].get("deletionTimestamp"):
+        for obj in objects:
+            self._settled.pop(identity_of(obj), None)
+            if obj["metadata"].get("deletionTimestamp"):
                 continue
-            self._settled.pop(identity, None)
             try:
-                await self._delete(identity[0], obj["metadata"])
+                await self._delete(identity_of(obj)[0], obj["metadata"])
             except ApiError as error:
                 failures.append(ApplyFailure("delete", obj["kind"], obj["metadata"]["name"], error))
         return failures
-
-    def forget(self, objects: Iterable[Body]) -> None:
-        """Drop what is remembered about objects that are gone."""
-        for obj in objects:
-            self._settled.pop(identity_of(obj), None)
 
     async def _delete(self, resource: Resource, metadata: Mapping[str, Any]) -> None:
         logger.info("deleting %s %s", resource.kind, metadata["name"])
@@ -162,6 +170,17 @@ def _owns_replicas(entry: Mapping[str, Any], manager: str) -> bool:
     return entry.get("manager") == manager and "f:replicas" in (fields.get("f:spec") or {})
 
 
+def covers(live: Any, wanted: Any) -> bool:
+    """Whether an object holds all that a manifest says; a value that the server puts otherwise is missing."""
+    if not wanted and live is None:
+        return True  # the server leaves out what is empty
+    if isinstance(wanted, Mapping):
+        return isinstance(live, Mapping) and all(covers(live.get(key), wanted[key]) for key in wanted)
+    if isinstance(wanted, list | tuple):
+        return isinstance(live, list) and len(live) == len(wanted) and all(map(covers, live, wanted))
+    return bool(live == wanted) or str(live) == str(wanted)
+
+
 def _look(manifest: Mapping[str, Any], live: Mapping[str, Any]) -> str:
     """A digest of everything about `live` that `manifest` may have to repair; not its status."""
     body = {key: value for key, value in live.items() if key not in ("metadata", "status")}
@@ -174,4 +193,4 @@ def _look(manifest: Mapping[str, Any], live: Mapping[str, Any]) -> str:
 
 
 def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -29,6 +29,7 @@ REQUEST_TIMEOUT = 30.0
 WATCH_SILENCE = 70.0
 """Seconds without a byte that end a watch: the server sends a bookmark about once a minute."""
 
+JSON = "application/json"
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
@@ -41,6 +42,25 @@ class ListResult:
 
     items: list[Body]
     resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which objects of a kind: in one namespace or all, by labels and fields; whole, or their metadata."""
+
+    namespace: str | None = None
+    label_selector: str | None = None
+    field_selector: str | None = None
+    metadata_only: bool = False
+
+    def params(self) -> dict[str, str]:
+        """The query that selects them."""
+        named = {"labelSelector": self.label_selector, "fieldSelector": self.field_selector}
+        return {key: value for key, value in named.items() if value}
+
+    def accept(self, kind: str) -> str:
+        """The media type to ask for; `kind` is PartialObjectMetadata or its list."""
+        return f"application/json;as={kind};g=meta.k8s.io;v=v1" if self.metadata_only else JSON
 
 
 class Client:
@@ -88,34 +108,25 @@ class Client:
         """The whole collection, read in pages; every item carries its apiVersion and kind."""
         items: list[Body] = []
         version = ""
-        async for page in self.pages(resource, namespace, label_selector, field_selector):
-            if page is None:
-                items.clear()
-                continue
-            items += page.items
-            version = page.resource_version
+        async for page in self.pages(resource, Scope(namespace, label_selector, field_selector)):
+            items, version = ([*items, *page.items], page.resource_version) if page else ([], "")
         return ListResult(items, version)
 
-    async def pages(
-        self,
-        resource: Resource,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
-    ) -> AsyncIterator[ListResult | None]:
+    async def pages(self, resource: Resource, scope: Scope) -> AsyncIterator[ListResult | None]:
         """The collection page by page, so that a caller can strip each page before the next is read.
 
         None means: what came before is void. It comes when the list expired half-way (410); the list is then
         read once more in a single page, which cannot expire.
         """
-        params = _selectors(label_selector, field_selector) | {"limit": str(PAGE_LIMIT)}
+        params = scope.params() | {"limit": str(PAGE_LIMIT)}
+        path, accept = resource.path(scope.namespace), scope.accept("PartialObjectMetadataList")
         while True:
             try:
-                answer = await self.request("GET", resource.path(namespace), params=params)
+                answer = await self.request("GET", path, params=params, accept=accept)
             except Gone:
                 if "continue" not in params:
                     raise
-                params = _selectors(label_selector, field_selector)
+                params = scope.params()
                 yield None
                 continue
             metadata = answer.get("metadata") or {}
@@ -127,10 +138,8 @@ class Client:
     async def watch(
         self,
         resource: Resource,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
-        resource_version: str = "",
+        scope: Scope,
+        resource_version: str,
         *,
         timeout_seconds: int = 300,
         silence: float = WATCH_SILENCE,
@@ -143,22 +152,23 @@ class Client:
             TransportError: the connection broke, or a line is not JSON.
             ApiError: any other refusal, in either form.
         """
-        params = _selectors(label_selector, field_selector) | {
+        params = scope.params() | {
             "watch": "1",
             "allowWatchBookmarks": "true",
             "resourceVersion": resource_version,
             "timeoutSeconds": str(timeout_seconds),
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT, sock_read=silence)
-        path = resource.path(namespace)
+        path, accept = resource.path(scope.namespace), scope.accept("PartialObjectMetadata")
         request = f"WATCH {path}"
-        async with translated(request), await self._send("GET", path, params, timeout) as response:
-            await raise_for_status(response, request)
-            try:
-                async for line in lines(response.content):
-                    yield event(line, request)
-            except TimeoutError as error:
-                raise WatchSilent(f"silent for {silence:g} s", request=request) from error
+        with translated(request):
+            async with await self._send("GET", path, params, timeout, accept=accept) as response:
+                await raise_for_status(response, request)
+                try:
+                    async for line in lines(response.content):
+                        yield event(line, request)
+                except TimeoutError as error:
+                    raise WatchSilent(f"silent for {silence:g} s", request=request) from error
 
     async def create(
         self, resource: Resource, body: Mapping[str, Any], subresource: str | None = None
@@ -248,7 +258,8 @@ class Client:
         params: Mapping[str, str] | None = None,
         body: Any = None,
         timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109 - passed on to the transport
-        content_type: str = "application/json",
+        content_type: str = JSON,
+        accept: str = JSON,
     ) -> Body:
         """Any request whose answer is JSON; `timeout` in seconds covers it from connecting to the last byte.
 
@@ -257,18 +268,10 @@ class Client:
         """
         request = f"{method} {path}"
         limit = aiohttp.ClientTimeout(total=timeout)
-        async with translated(request):
+        with translated(request):
             for renew in (False, True):
-                response = await self._send(
-                    method,
-                    path,
-                    params,
-                    limit,
-                    body=body,
-                    content_type=content_type,
-                    renew=renew,
-                )
-                async with response:
+                sent = self._send(method, path, params, limit, body, content_type, accept, renew)
+                async with await sent as response:
                     # A token rotated since it was cached answers 401 once: ask for a fresh one, then give up.
                     if response.status == 401 and not renew:
                         continue
@@ -282,16 +285,16 @@ class Client:
         path: str,
         params: Mapping[str, str] | None,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - passed on to the transport
-        *,
         body: Any = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
+        accept: str = JSON,
         renew: bool = False,
     ) -> aiohttp.ClientResponse:
         if self._session is None:
             raise RuntimeError("the client is closed; use it inside `async with Client(...)`")
         if method != "GET" and not self._may_write():
             raise NotLeading("this process is not the leader any more", request=f"{method} {path}")
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type
         if token := await self.config.token(renew=renew):
@@ -312,11 +315,6 @@ class Client:
             return response
         finally:
             self._on_answer(method, status)
-
-
-def _selectors(label_selector: str | None, field_selector: str | None) -> dict[str, str]:
-    params = {"labelSelector": label_selector, "fieldSelector": field_selector}
-    return {key: value for key, value in params.items() if value}
 
 
 def _typed(resource: Resource, items: list[Body]) -> list[Body]:

@@ -30,7 +30,7 @@ class EventRecorder:
         self, client: Client, component: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._client, self._component, self._now = client, component, now
-        self._similar: dict[tuple[str, str], dict[str, datetime]] = {}
+        self._said: dict[tuple[str, str, str], datetime] = {}
 
     async def record(
         self, about: Mapping[str, Any], kind: Literal["Normal", "Warning"], reason: str, message: str
@@ -60,17 +60,12 @@ class EventRecorder:
             await self._client.patch(EVENTS, name, namespace, again, MERGE_PATCH)
 
     def _is_flood(self, uid: str, reason: str, message: str) -> bool:
-        now = self._now()
-        for key, seen in list(self._similar.items()):
-            fresh = {text: at for text, at in seen.items() if now - at < SIMILAR_WINDOW}
-            if fresh:
-                self._similar[key] = fresh
-            else:
-                del self._similar[key]
-        messages = self._similar.setdefault((uid, reason), {})
-        if message not in messages and len(messages) >= SIMILAR_LIMIT:
+        now, said = self._now(), (uid, reason, message)
+        self._said = {each: at for each, at in self._said.items() if now - at < SIMILAR_WINDOW}
+        similar = sum(each[:2] == said[:2] for each in self._said)
+        if said not in self._said and similar >= SIMILAR_LIMIT:
             return True
-        messages[message] = now
+        self._said[said] = now
         return False
 
     def _event(self, about: Mapping[str, Any], kind: str, reason: str, message: str, same_as: str) -> Body:

@@ -87,7 +87,7 @@ class Metrics:
 
 
 class QueueMetrics:
-    """The `QueueObserver` of one controller's queue."""
+    """What one controller's queue tells of every item's way through it; times in seconds."""
 
     def __init__(self, metrics: Metrics, name: str) -> None:
         self._metrics, self._labels = metrics, (name, name)

@@ -10,13 +10,13 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Protocol
 
-from hyperpod_inference.kube.client import WATCH_SILENCE, Client
+from hyperpod_inference.kube.client import WATCH_SILENCE, Client, Scope
 from hyperpod_inference.kube.errors import ApiError, Gone, WatchSilent
 from hyperpod_inference.kube.resources import Body, Resource
-from hyperpod_inference.kube.store import Key, Store, key_of
+from hyperpod_inference.kube.store import Key, Store, key_of, version_of
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ class Reflector:
         namespace: str | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        metadata_only: bool = False,
         strip: Callable[[Body], Body] = strip,
         silence: float = WATCH_SILENCE,
         clock: Callable[[], float] = time.monotonic,
@@ -76,11 +77,7 @@ class Reflector:
     ) -> None:
         self.resource, self.store = resource, store
         self._client, self._on_change, self._strip = client, on_change, strip
-        self._scope: dict[str, Any] = {
-            "namespace": namespace,
-            "label_selector": label_selector,
-            "field_selector": field_selector,
-        }
+        self._scope = Scope(namespace, label_selector, field_selector, metadata_only)
         self._silence, self._clock, self._sleep, self._rng = silence, clock, sleep, rng
         self._synced, self._tried = asyncio.Event(), asyncio.Event()
         self._version: str | None = None  # the position to watch from; None asks for a list
@@ -123,7 +120,7 @@ class Reflector:
             return 0.0  # nothing to tell, or a dead connection: a new one will show
         except ApiError as error:
             return self._failed(error, error.retry_after)
-        except Exception as error:  # a callback or a broken object: start over from a list
+        except Exception as error:  # nobody knows what was missed: start over from a list
             logger.exception("reflecting %s failed; listing again", self.resource.plural)
             self._version = None
             return self._failed(error, None)
@@ -141,11 +138,13 @@ class Reflector:
     async def _list(self) -> None:
         fresh: dict[Key, Body] = {}
         version = ""
-        async for page in self._client.pages(self.resource, **self._scope):
+        async for page in self._client.pages(self.resource, self._scope):
             if page is None:
                 fresh.clear()
                 continue
-            fresh.update((key_of(item), self._strip(item)) for item in page.items)
+            for item in page.items:
+                with _sparing_others(item):
+                    fresh[key_of(item)] = self._strip(item)
             version = page.resource_version
         self._listed_at = self._clock()
         self._replace(fresh)
@@ -157,53 +156,54 @@ class Reflector:
             self._deleted(key)
         for key, obj in fresh.items():
             old = self.store.get(*key)
-            if old is None or _version_of(old) != _version_of(obj):
-                self._observed(obj)
+            if old is None or version_of(old) != version_of(obj):
+                with _sparing_others(obj):
+                    self._observed(obj)
 
     async def _watch(self, version: str) -> float:
         """Follow changes until the stream ends; a quick end without any news counts as a failure."""
         started, news = self._clock(), False
         stream = self._client.watch(
             self.resource,
-            **self._scope,
-            resource_version=version,
+            self._scope,
+            version,
             timeout_seconds=round(300 + 300 * self._rng.random()),
             silence=self._silence,
         )
         async with contextlib.aclosing(stream):
             async for event in stream:
                 news, self._failures, self.error = True, 0, None
-                if event.type == "DELETED":
-                    self._deleted(key_of(event.object), event.object)
-                elif event.type != "BOOKMARK":
-                    self._observed(self._strip(event.object))
-                self._version = _version_of(event.object) or self._version
+                if version_of(event.object) <= int(self._version or 0):
+                    continue  # told before: a replay
+                self._version = event.object["metadata"]["resourceVersion"]
+                with _sparing_others(event.object):
+                    if event.type == "DELETED":
+                        self._deleted(key_of(event.object))
+                    elif event.type != "BOOKMARK":
+                        self._observed(self._strip(event.object))
         if self._clock() - started >= 1.0:
             return 0.0
         return BACKOFF_BASE if news else self._failed(ApiError(0, "", "the watch ended at once"), None)
 
     def _observed(self, obj: Body) -> None:
         old = self.store.get(*key_of(obj))
-        if old is not None and _is_older(obj, old):
-            return  # a replay, or a server that lags behind the one we read before
+        if old is not None and version_of(obj) < version_of(old):
+            return  # a server that lags behind the one we read before
         if old is not None and old["metadata"].get("uid") != obj["metadata"].get("uid"):
             self._deleted(key_of(obj))  # deleted and made again while nobody watched
             old = None
         self.store.put(obj)
         self._on_change("ADDED" if old is None else "MODIFIED", old, obj)
 
-    def _deleted(self, key: Key, last: Body | None = None) -> None:
-        old = self.store.get(*key)
-        if old is None or (last is not None and _is_older(last, old)):
-            return
-        self.store.remove(key)
-        self._on_change("DELETED", old, None)
+    def _deleted(self, key: Key) -> None:
+        if (old := self.store.remove(key)) is not None:
+            self._on_change("DELETED", old, None)
 
 
-def _version_of(obj: Body) -> str:
-    return str(obj["metadata"].get("resourceVersion", ""))
-
-
-def _is_older(one: Body, other: Body) -> bool:
-    a, b = _version_of(one), _version_of(other)
-    return a.isdigit() and b.isdigit() and int(a) < int(b)
+@contextlib.contextmanager
+def _sparing_others(obj: Body) -> Iterator[None]:
+    """An object that a reader chokes on (somebody edited etcd) is logged, and holds up no other."""
+    try:
+        yield
+    except Exception:
+        logger.exception("left out: %s", obj.get("metadata"))

@@ -44,42 +44,36 @@ class Resource:
         return "/".join(parts)
 
 
-def _core(plural: str, kind: str, namespaced: bool = True) -> Resource:
-    return Resource("", "v1", plural, kind, namespaced)
+def _of(api_version: str, plural: str, kind: str, namespaced: bool = True) -> Resource:
+    group, _, version = api_version.rpartition("/")
+    return Resource(group, version, plural, kind, namespaced)
 
 
-PODS = _core("pods", "Pod")
-NODES = _core("nodes", "Node", namespaced=False)
-SERVICES = _core("services", "Service")
-ENDPOINTS = _core("endpoints", "Endpoints")
-EVENTS = _core("events", "Event")
-CONFIG_MAPS = _core("configmaps", "ConfigMap")
-SECRETS = _core("secrets", "Secret")
-SERVICE_ACCOUNTS = _core("serviceaccounts", "ServiceAccount")
-PERSISTENT_VOLUMES = _core("persistentvolumes", "PersistentVolume", namespaced=False)
-PERSISTENT_VOLUME_CLAIMS = _core("persistentvolumeclaims", "PersistentVolumeClaim")
-NAMESPACES = _core("namespaces", "Namespace", namespaced=False)
-DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
-DAEMON_SETS = Resource("apps", "v1", "daemonsets", "DaemonSet")
-REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
-ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
-POD_DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
-INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
-INGRESS_CLASSES = Resource("networking.k8s.io", "v1", "ingressclasses", "IngressClass", namespaced=False)
-LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
-HORIZONTAL_POD_AUTOSCALERS = Resource(
-    "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"
-)
-SCALED_OBJECTS = Resource("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject")
-CRDS = Resource(
-    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
-)
-VALIDATING_WEBHOOK_CONFIGURATIONS = Resource(
-    "admissionregistration.k8s.io",
-    "v1",
-    "validatingwebhookconfigurations",
-    "ValidatingWebhookConfiguration",
-    namespaced=False,
+PODS = _of("v1", "pods", "Pod")
+NODES = _of("v1", "nodes", "Node", namespaced=False)
+SERVICES = _of("v1", "services", "Service")
+ENDPOINTS = _of("v1", "endpoints", "Endpoints")
+EVENTS = _of("v1", "events", "Event")
+CONFIG_MAPS = _of("v1", "configmaps", "ConfigMap")
+SECRETS = _of("v1", "secrets", "Secret")
+SERVICE_ACCOUNTS = _of("v1", "serviceaccounts", "ServiceAccount")
+PERSISTENT_VOLUMES = _of("v1", "persistentvolumes", "PersistentVolume", namespaced=False)
+PERSISTENT_VOLUME_CLAIMS = _of("v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+NAMESPACES = _of("v1", "namespaces", "Namespace", namespaced=False)
+DEPLOYMENTS = _of("apps/v1", "deployments", "Deployment")
+DAEMON_SETS = _of("apps/v1", "daemonsets", "DaemonSet")
+REPLICA_SETS = _of("apps/v1", "replicasets", "ReplicaSet")
+ENDPOINT_SLICES = _of("discovery.k8s.io/v1", "endpointslices", "EndpointSlice")
+POD_DISRUPTION_BUDGETS = _of("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget")
+INGRESSES = _of("networking.k8s.io/v1", "ingresses", "Ingress")
+INGRESS_CLASSES = _of("networking.k8s.io/v1", "ingressclasses", "IngressClass", namespaced=False)
+LEASES = _of("coordination.k8s.io/v1", "leases", "Lease")
+HORIZONTAL_POD_AUTOSCALERS = _of("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+SCALED_OBJECTS = _of("keda.sh/v1alpha1", "scaledobjects", "ScaledObject")
+_DEFINITIONS, _HOOKS = "apiextensions.k8s.io/v1", "admissionregistration.k8s.io/v1"
+CRDS = _of(_DEFINITIONS, "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
+VALIDATING_WEBHOOK_CONFIGURATIONS = _of(
+    _HOOKS, "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", namespaced=False
 )
 
 _known: dict[tuple[str, str], Resource] = {

@@ -1,9 +1,9 @@
 """Bytes and exceptions of HTTP on one side, Kubernetes' terms on the other. Only the client uses this."""
 
+import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from types import TracebackType
 
 import aiohttp
 
@@ -20,23 +20,15 @@ class WatchEvent:
     object: Body
 
 
-class translated:  # noqa: N801 - reads as a phrase at its call sites
+@contextlib.contextmanager
+def translated(request: str) -> Iterator[None]:
     """Turns the HTTP library's and the credentials' failures into `TransportError`."""
-
-    def __init__(self, request: str) -> None:
-        self._request = request
-
-    async def __aenter__(self) -> None:
-        return None
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, TimeoutError):
-            raise TransportError("no answer in time", request=self._request) from error
-        if isinstance(error, (aiohttp.ClientError, OSError, ConfigError)):
-            message = str(error) or type(error).__name__
-            raise TransportError(message, request=self._request) from error
+    try:
+        yield
+    except TimeoutError as error:
+        raise TransportError("no answer in time", request=request) from error
+    except (aiohttp.ClientError, OSError, ConfigError) as error:
+        raise TransportError(str(error) or type(error).__name__, request=request) from error
 
 
 async def raise_for_status(response: aiohttp.ClientResponse, request: str) -> None:

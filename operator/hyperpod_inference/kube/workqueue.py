@@ -7,7 +7,9 @@ ready. An item added while it is processed goes back into the line when that wor
 import asyncio
 import time
 from collections.abc import Callable, Hashable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
+
+from hyperpod_inference.kube.metrics import QueueMetrics
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -18,38 +20,6 @@ class QueueShutDown(Exception):  # noqa: N818 - not an error: the way a worker l
     """The queue takes and gives nothing any more."""
 
 
-class TimerHandle(Protocol):
-    """What `call_later` returns."""
-
-    def cancel(self) -> None:
-        """Do not call."""
-        ...
-
-    def when(self) -> float:
-        """The absolute time of the call."""
-        ...
-
-
-class QueueObserver(Protocol):
-    """Hears of every item's way through the queue; times in seconds. See `metrics.QueueMetrics`."""
-
-    def added(self, depth: int) -> None:
-        """An item joined the line."""
-        ...
-
-    def taken(self, depth: int, waited: float) -> None:
-        """A worker took an item that had waited so long."""
-        ...
-
-    def finished(self, worked: float) -> None:
-        """A worker gave an item back."""
-        ...
-
-    def retried(self) -> None:
-        """An item was put back after a failure."""
-        ...
-
-
 class WorkQueue(Generic[Item]):
     """A queue of hashable keys for one controller; everything but `get` is immediate."""
 
@@ -57,14 +27,14 @@ class WorkQueue(Generic[Item]):
         self,
         *,
         clock: Callable[[], float] = time.monotonic,
-        call_later: Callable[[float, Callable[[], None]], TimerHandle] | None = None,
-        observer: QueueObserver | None = None,
+        call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle] | None = None,
+        observer: QueueMetrics | None = None,
     ) -> None:
         self._clock, self._call_later, self._observer = clock, call_later, observer
         self._line: asyncio.Queue[Item | None] = asyncio.Queue()  # None wakes workers at the end
         self._dirty: dict[Item, float] = {}  # item -> when it was added
         self._processing: dict[Item, float] = {}  # item -> when a worker took it
-        self._later: dict[Item, TimerHandle] = {}
+        self._later: dict[Item, asyncio.TimerHandle] = {}
         self._failures: dict[Item, int] = {}
         self._closed = False
 

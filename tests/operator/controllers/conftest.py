@@ -95,8 +95,12 @@ class World:
 
     def __init__(self) -> None:
         self.cluster = MemoryCluster()
-        client: Any = self.cluster
         self.moment = datetime(2026, 1, 1, tzinfo=UTC)
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process: it remembers nothing."""
+        client: Any = self.cluster
         self.caches = Caches()
         self.statuses = StatusWriter(client)
         self.recorder = EventRecorder(client, "test", now=lambda: self.moment)
@@ -104,7 +108,7 @@ class World:
             client=client,
             caches=self.caches,
             settings=OperatorSettings(),
-            applier=Applier(client, names.FIELD_MANAGER),
+            applier=Applier(client, names.FIELD_MANAGER, names.ANNOTATION_SPEC_HASH),
             statuses=self.statuses,
             recorder=self.recorder,
             now=lambda: self.moment,

@@ -9,7 +9,8 @@ from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.parse import parse
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.api.statuses import EndpointStatus
-from hyperpod_inference.kube.errors import ApiError, Forbidden
+from hyperpod_inference.controllers import removal
+from hyperpod_inference.kube.errors import ApiError, Conflict, Forbidden
 from hyperpod_inference.kube.resources import DEPLOYMENTS
 from hyperpod_inference.render import render
 
@@ -115,29 +116,112 @@ async def test_children_of_an_earlier_endpoint_of_the_same_name_are_left_to_the_
     assert "old" in world.names_of("Service")
 
 
-async def test_only_what_the_garbage_collector_misses_asks_for_a_finalizer(world: Any, example: Body) -> None:
+async def test_the_finalizer_comes_before_the_first_child(world: Any, example: Body) -> None:
     world.cluster.put(example | {"spec": example["spec"] | {"modelSourceConfig": HUGGING_FACE}})
-    assert not [verb for verb, _, _ in await world.reconcile() if verb == "patch"]
+    assert (await world.reconcile())[0] == ("patch", names.KIND_ENDPOINT, "llm-fallback")
 
 
-async def test_deletion_removes_the_volume_before_the_endpoint_goes(world: Any, example: Body) -> None:
-    world.cluster.put(example)
-    await world.reconcile()
+def deleting(world: Any) -> Body:
+    """The endpoint, as it is once the user has deleted it."""
     body = world.cluster.objects[names.KIND_ENDPOINT][("default", "llm-fallback")]
     assert body["metadata"]["finalizers"] == [names.FINALIZER]
-    deleting = {**body, "metadata": {**body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
-    world.cluster.put(deleting)
+    marked: Body = {**body, "metadata": {**body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    world.cluster.put(marked)
+    return marked
+
+
+async def test_deletion_removes_routing_then_workload_then_volumes_then_the_finalizer(
+    world: Any, example: Body
+) -> None:
+    world.cluster.put(example)
+    await world.reconcile()
+    gone = deleting(world)
     writes = await world.reconcile()
     assert [(verb, kind) for verb, kind, _ in writes] == [
+        ("delete", "Service"),
+        ("delete", "Service"),
+        ("delete", "Ingress"),
+        ("delete", "Deployment"),
+        ("delete", "PersistentVolumeClaim"),
         ("delete", "PersistentVolume"),
         ("patch", names.KIND_ENDPOINT),
     ]
     assert world.names_of(names.KIND_ENDPOINT) == set()
-    world.caches.endpoints.put(deleting)  # the cache is behind: it still shows the endpoint
+    world.caches.endpoints.put(gone)  # the cache is behind: it still shows the endpoint
     world.cluster.writes.clear()
     await world.reconciler(("default", "llm-fallback"))
     assert world.cluster.writes == []
     assert await world.reconcile() == []
+
+
+async def test_deletion_waits_for_somebody_elses_finalizer_on_what_leads_to_the_pods(
+    world: Any, example: Body
+) -> None:
+    world.cluster.put(example)
+    await world.reconcile()
+    service = world.cluster.objects["Service"][("default", "llm-fallback")]
+    held = service | {"metadata": service["metadata"] | {"finalizers": ["example.com/balancer"]}}
+    world.cluster.put(held)
+    deleting(world)
+    assert ("delete", "Deployment", "llm-fallback") not in await world.reconcile()
+    assert world.status()["state"] == "DeletionInProgress"
+    world.cluster.put(held | {"metadata": held["metadata"] | {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    assert [verb for verb, _, _ in await world.reconcile() if verb == "delete"] == []
+    world.moment += removal.PATIENCE
+    assert ("delete", "Deployment", "llm-fallback") in await world.reconcile()
+    assert world.names_of(names.KIND_ENDPOINT) == set()
+
+
+async def test_a_cache_that_is_behind_writes_nothing(world: Any, example: Body, edited: Any) -> None:
+    old = world.cluster.put(example)
+    await world.reconcile()
+    edited(modelSourceConfig=HUGGING_FACE)
+    await world.reconcile()
+    world.cluster.writes.clear()
+    world.caches.endpoints.put(old)  # as before the edit: it asks for a volume that is gone since
+    with pytest.raises(Conflict):
+        await world.reconciler(("default", "llm-fallback"))
+    assert world.cluster.writes == []
+
+
+async def test_a_restarted_operator_writes_nothing_where_all_is_as_it_should_be(
+    world: Any, example: Body
+) -> None:
+    world.cluster.put(example)
+    await world.reconcile()
+    await world.reconcile()
+    world.restart()
+    assert await world.reconcile() == []
+
+
+async def test_a_restarted_operator_repairs_what_was_edited_meanwhile(world: Any, example: Body) -> None:
+    world.cluster.put(example)
+    await world.reconcile()
+    world.restart()
+    deployment = world.cluster.objects["Deployment"][("default", "llm-fallback")]
+    world.cluster.put(deployment | {"spec": deployment["spec"] | {"replicas": 9}})
+    assert ("apply", "Deployment", "llm-fallback") in await world.reconcile()
+
+
+async def test_a_claim_stays_as_long_as_a_running_pod_mounts_it(
+    world: Any, example: Body, edited: Any
+) -> None:
+    world.cluster.put(example)
+    await world.reconcile()
+    (claim,) = world.names_of("PersistentVolumeClaim")
+    labels = world.cluster.objects["Deployment"][("default", "llm-fallback")]["metadata"]["labels"]
+    volumes = [{"name": "model", "persistentVolumeClaim": {"claimName": claim}}]
+    pod = {
+        "metadata": {"name": "old", "namespace": "default", "uid": "uid-old", "labels": labels},
+        "spec": {"nodeName": "node", "volumes": volumes, "containers": []},
+        "status": {},
+    }
+    world.caches.pods.put(pod)
+    edited(modelSourceConfig=HUGGING_FACE)
+    assert [verb for verb, _, _ in await world.reconcile() if verb == "delete"] == []
+    world.caches.pods.remove(("default", "old"))
+    removed = [kind for verb, kind, _ in await world.reconcile() if verb == "delete"]
+    assert removed == ["PersistentVolumeClaim", "PersistentVolume"]
 
 
 async def test_a_deletion_that_cannot_proceed_says_why_and_keeps_the_finalizer(

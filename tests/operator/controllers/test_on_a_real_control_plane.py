@@ -232,7 +232,7 @@ async def test_replicas_that_are_left_to_a_scaler_keep_their_number(client: Clie
             "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
         },
     }
-    applier = Applier(client, "owner")
+    applier = Applier(client, "owner", "example.com/applied")
     live = await applier.apply(manifest, None)
     without = {key: value for key, value in manifest["spec"].items() if key != "replicas"}
     left = await applier.apply(manifest | {"spec": without}, live)

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from hyperpod_inference.kube.apply import Applier
+from hyperpod_inference.kube.apply import Applier, identity_of
 from hyperpod_inference.kube.errors import ApiError, Conflict, Forbidden, NotFound
 
 Body = dict[str, Any]
+NOTE = "example.com/applied"
 
 
 class Memory:
@@ -55,16 +56,45 @@ def live(name: str, **metadata: Any) -> Body:
 
 
 def applier(memory: Any) -> Applier:
-    return Applier(memory, "me")
+    return Applier(memory, "me", NOTE)
+
+
+def pending(one: Applier, manifest: Body, now: Body | None) -> bool:
+    """Whether the manifest must be applied over the object as it is."""
+    return bool(one.pending([manifest], {identity_of(manifest): now} if now else {}))
 
 
 async def test_what_is_settled_is_not_applied_again() -> None:
-    memory = Memory()
-    one = applier(memory)
+    one = applier(Memory())
+    assert pending(one, deployment("a", replicas=1), None)
     now = await one.apply(deployment("a", replicas=1), None)
-    again = await one.apply(deployment("a", replicas=1), now | {"status": {"changed": True}})
-    assert again["metadata"]["name"] == "a"
-    assert memory.did("apply") == ["a"]
+    assert not pending(one, deployment("a", replicas=1), now | {"status": {"changed": True}})
+
+
+async def test_what_a_predecessor_settled_is_not_applied_again() -> None:
+    now = await applier(Memory()).apply(deployment("a", replicas=1, gpus=1, none=[]), None)
+    del now["spec"]["none"]  # as the server stores it, with what it and others add
+    now["spec"] |= {"gpus": "1", "defaulted": "yes"}
+    successor = applier(Memory())
+    assert not pending(successor, deployment("a", replicas=1, gpus=1, none=[]), now)
+    now["spec"]["replicas"] = 2
+    assert pending(successor, deployment("a", replicas=1, gpus=1, none=[]), now)
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"replicas": 2}, {"args": ["x", "y"]}, {"args": ["y"]}, {"map": {}}, {"args": None}],
+    ids=lambda value: str(value),
+)
+async def test_a_predecessors_object_that_was_edited_is_applied(otherwise: Body) -> None:
+    manifest = deployment("a", replicas=1, args=["x"], map={"key": {"nested": 1}})
+    now = await applier(Memory()).apply(manifest, None)
+    assert pending(applier(Memory()), manifest, now | {"spec": now["spec"] | otherwise})
+
+
+async def test_what_an_older_manifest_asked_for_is_taken_out_by_a_successor() -> None:
+    now = await applier(Memory()).apply(deployment("a", replicas=1, old="yes"), None)
+    assert pending(applier(Memory()), deployment("a", replicas=1), now)
 
 
 @pytest.mark.parametrize(
@@ -73,19 +103,15 @@ async def test_what_is_settled_is_not_applied_again() -> None:
     ids=["spec edited", "label removed", "made anew"],
 )
 async def test_drift_is_repaired(drift: Body) -> None:
-    memory = Memory()
-    one = applier(memory)
+    one = applier(Memory())
     now = await one.apply(deployment("a", replicas=1), None)
-    await one.apply(deployment("a", replicas=1), now | drift)
-    assert memory.did("apply") == ["a", "a"]
+    assert pending(one, deployment("a", replicas=1), now | drift)
 
 
 async def test_a_new_manifest_is_applied() -> None:
-    memory = Memory()
-    one = applier(memory)
+    one = applier(Memory())
     now = await one.apply(deployment("a", replicas=1), None)
-    await one.apply(deployment("a", replicas=2), now)
-    assert memory.did("apply") == ["a", "a"]
+    assert pending(one, deployment("a", replicas=2), now)
 
 
 async def test_an_object_of_somebody_else_is_left_alone() -> None:
@@ -113,19 +139,19 @@ async def test_the_first_failure_ends_applying_and_is_told() -> None:
     assert memory.did("apply") == ["a", "b"]
 
 
-async def test_prune_deletes_exactly_what_was_seen() -> None:
+async def test_exactly_what_was_seen_is_deleted() -> None:
     memory = Memory()
     leaving = live("leaving", deletionTimestamp="2026-01-01T00:00:00Z")
-    failures = await applier(memory).prune([live("old"), live("kept"), leaving], [deployment("kept")])
+    failures = await applier(memory).remove([live("old"), leaving])
     assert failures == []
     assert memory.calls == [("delete", "old", {"uid": "uid-old", "resource_version": "9"})]
 
 
 @pytest.mark.parametrize(("error", "told"), [(NotFound(404), []), (Conflict(409), ["old"])])
-async def test_prune_takes_gone_for_done_and_tells_the_rest(error: ApiError, told: list[str]) -> None:
+async def test_removal_takes_gone_for_done_and_tells_the_rest(error: ApiError, told: list[str]) -> None:
     memory = Memory()
     memory.fail = {"old": error}
-    failures = await applier(memory).prune([live("old"), live("older")], [])
+    failures = await applier(memory).remove([live("old"), live("older")])
     assert [failure.name for failure in failures] == told
     assert memory.did("delete") == ["old", "older"]
 

@@ -223,20 +223,37 @@ async def test_replays_of_older_versions_change_nothing(
     assert seen.changes == [("ADDED", "a"), ("ADDED", "z")]
 
 
-async def test_a_callback_that_fails_does_not_end_the_reflector(
+@pytest.mark.parametrize("way", ["list", "watch"])
+async def test_an_object_that_a_reader_chokes_on_holds_up_no_other(
+    way: str, api: Any, client: Client, pod: Any, until: Callable[..., Any]
+) -> None:
+    objects = [pod("broken", 11), pod("fine", 12)]
+    api.lists = [api.page(*objects, version="12")] if way == "list" else [api.page(version="10")]
+    api.watches = [api.stream(*(event("ADDED", each) for each in objects))] if way == "watch" else []
+    async with reflecting(client) as seen:
+        told: list[str] = []
+
+        def chokes(kind: str, old: Any, new: Any) -> None:
+            if new["metadata"]["name"] == "broken":
+                raise RuntimeError("a bug")
+            told.append(new["metadata"]["name"])
+
+        seen.reflector._on_change = chokes
+        await until(lambda: told == ["fine"])
+        await seen.reflector.synced()
+    assert len(api.queries(watch=False)) == 1
+
+
+async def test_a_replay_of_what_was_seen_brings_nothing_back(
     api: Any, client: Client, pod: Any, until: Callable[..., Any]
 ) -> None:
-    api.lists = [api.page(pod("a"))]
+    gone = event("DELETED", pod("a", 12))
+    replayed = (event("ADDED", pod("a", 10)), event("MODIFIED", pod("a", 11)), gone)
+    api.lists = [api.page(pod("a", 10))]
+    api.watches = [api.stream(event("MODIFIED", pod("a", 11)), gone, *replayed, event("ADDED", pod("z", 13)))]
     async with reflecting(client) as seen:
-        answers = iter([RuntimeError("a bug")])
-
-        def failing_once(kind: str, old: Any, new: Any) -> None:
-            for error in answers:
-                raise error
-
-        seen.reflector._on_change = failing_once
-        await until(lambda: len(api.queries(watch=False)) == 2)
-        await seen.reflector.synced()
+        await until(lambda: "z" in seen.names)
+    assert seen.changes == [("ADDED", "a"), ("MODIFIED", "a"), ("DELETED", "a"), ("ADDED", "z")]
 
 
 async def test_cached_objects_are_stripped(api: Any, client: Client, pod: Any, until: Any) -> None:
