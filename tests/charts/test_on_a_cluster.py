@@ -25,7 +25,7 @@ def taken(cluster: LocalCluster, *source: str) -> list[str]:
     """What `kubectl apply` says of each object, in a dry run on the server."""
     command = [cluster.kubectl, f"--kubeconfig={cluster.kubeconfig}", "apply", "--server-side"]
     done = subprocess.run(
-        [*command, "--dry-run=server", "--field-manager=test", *source],
+        [*command, "--dry-run=server", "--force-conflicts", "--field-manager=test", *source],
         capture_output=True,
         text=True,
         timeout=180,

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from hyperpod_inference.api.autoscaling import AutoScalingSpec
 from hyperpod_inference.api.base import Count, Items, Value, schema
-from hyperpod_inference.api.kubernetes.common import RoleResources
+from hyperpod_inference.api.kubernetes.common import ContainerResources
 
 
 class PDAutoScaling(Value):
@@ -27,7 +27,7 @@ class PDRole(Value):
     """Nodes of this role."""
     replicas: Annotated[int, Field(ge=1), schema(format="int32")] = 1
     """Pods of this role."""
-    resources: RoleResources | None = None
+    resources: ContainerResources | None = None
     """Replaces the worker's resources (core/v1)."""
 
 

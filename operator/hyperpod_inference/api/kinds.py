@@ -66,6 +66,9 @@ _STATE = Column("State", ".status.state", "Overall state.")
 _READY = Column("Ready", ".status.deploymentStatus.status.readyReplicas", "Pods that are ready.", "integer")
 _DESIRED = Column("Desired", ".spec.replicas", "Pods asked for.", "integer")
 _AGE = Column("Age", ".metadata.creationTimestamp", "Time since creation.", "date")
+# A union: a column shows what is there, and only one of the two may be.
+_ONE_OR_MANY_TYPES = ".spec['instanceType','instanceTypes']"
+_SOURCE = Column("Source", ".spec.modelSourceConfig.modelSourceType", "Kind of model source.", wide=True)
 _READY_CONDITION = '.status.conditions[?(@.type=="Ready")]'
 _MESSAGE = Column("Message", f"{_READY_CONDITION}.message", "What is the case, and the next step.", wide=True)
 
@@ -81,10 +84,10 @@ KINDS: tuple[Kind, ...] = (
             _STATE,
             _READY,
             _DESIRED,
+            Column("Instance-Types", _ONE_OR_MANY_TYPES, "Instance types by preference."),
+            Column("Endpoint", ".spec.endpointName", "Name of the SageMaker endpoint."),
             _AGE,
-            Column("Instance-Type", ".spec.instanceType", "The one instance type.", wide=True),
-            Column("Instance-Types", ".spec.instanceTypes", "Instance types by preference.", wide=True),
-            Column("Endpoint", ".spec.endpointName", "Name of the SageMaker endpoint.", wide=True),
+            _SOURCE,
             _MESSAGE,
         ),
         older=OlderVersion("v1alpha1", _endpoint_as_v1alpha1),
@@ -101,10 +104,10 @@ KINDS: tuple[Kind, ...] = (
             _STATE,
             _READY,
             _DESIRED,
-            Column("Model", ".spec.model.modelId", "Id of the model in the hub."),
+            Column("Instance-Types", ".spec.server.instanceType", "Instance type."),
+            Column("Endpoint", ".spec.sageMakerEndpoint.name", "Name of the SageMaker endpoint."),
             _AGE,
-            Column("Instance-Type", ".spec.server.instanceType", "Instance type.", wide=True),
-            Column("Endpoint", ".spec.sageMakerEndpoint.name", "Name of the SageMaker endpoint.", wide=True),
+            Column("Model", ".spec.model.modelId", "Id of the model in the hub.", wide=True),
             _MESSAGE,
         ),
         older=OlderVersion("v1alpha1"),

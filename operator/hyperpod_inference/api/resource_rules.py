@@ -6,7 +6,6 @@ refused: new ones appear faster than releases.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hyperpod_inference.api.base import Rule
@@ -23,6 +22,7 @@ Containers = tuple["ResourceRequirements", ...]
 DEVICES = (RESOURCE_GPU, RESOURCE_NEURON)
 MIG_PREFIX = "nvidia.com/mig-"
 _WHOLE = "matches('^[0-9]{1,9}$')"
+_WHOLE_IN_FORMAT = _WHOLE.replace("{", "{{").replace("}", "}}")
 
 
 def most(resource: str, types: Iterable[InstanceType] = tuple(INSTANCE_TYPES.values())) -> int:
@@ -69,8 +69,6 @@ def partitions(resources: "ResourceRequirements") -> set[str]:
 
 # --- one container: self is its ResourceRequirements --------------------------------------------------------
 
-_BOTH = "!has(self.requests) || !has(self.limits) || "
-
 
 def _devices_are_whole(resources: "ResourceRequirements") -> bool:
     sides = (resources.requests or {}, resources.limits or {})
@@ -95,54 +93,55 @@ def _within_limits(resources: "ResourceRequirements") -> bool:
     return all(least is None or bound is None or least <= bound for least, bound in pairs)
 
 
-def _whole_device(name: str, side: str) -> str:
-    return f"(!has(self.{side}) || !('{name}' in self.{side}) || string(self.{side}['{name}']).{_WHOLE})"
+_DEVICE_LIST = "[" + ", ".join(f"'{each}'" for each in DEVICES) + "]"
 
 
-def _equal_device(name: str) -> str:
-    request, limit = f"string(self.requests['{name}'])", f"string(self.limits['{name}'])"
+def _whole_devices(side: str) -> str:
     return (
-        f"(!('{name}' in self.requests && '{name}' in self.limits)"
-        f" || !{request}.{_WHOLE} || !{limit}.{_WHOLE} || int({request}) * int({limit}) == 0"
-        f" || int({request}) == int({limit}))"
+        f"(!has(self.{side}) || {_DEVICE_LIST}.all(d,"
+        f" !(d in self.{side}) || string(self.{side}[d]).{_WHOLE}))"
     )
 
 
-def _request_within(name: str) -> str:
-    request, limit = f"string(self.requests['{name}'])", f"string(self.limits['{name}'])"
+def _of_both(names: str, check: str) -> str:
+    """`check` of each of `names` that stands on both sides: r is the request and l the limit, as text."""
+    sides = {"r": "string(self.requests[k])", "l": "string(self.limits[k])"}
     return (
-        f"(!('{name}' in self.requests && '{name}' in self.limits)"
-        f" || !isQuantity({request}) || !isQuantity({limit})"
-        f" || quantity({request}).compareTo(quantity({limit})) <= 0)"
+        f"!has(self.requests) || !has(self.limits) || {names}.all(k,"
+        f" !(k in self.requests) || !(k in self.limits) || {check.format(**sides)})"
     )
 
 
 CONTAINER_RULES = (
     Rule(
-        cel=" && ".join(_whole_device(each, side) for each in DEVICES for side in ("requests", "limits")),
+        cel=" && ".join(map(_whole_devices, ("requests", "limits"))),
         message="accelerators come as whole numbers: write for example 1 (or a MIG partition)",
         field="limits",
         since="v1",
         holds=_devices_are_whole,
     ),
     Rule(
-        cel=_BOTH + "(" + " && ".join(map(_equal_device, DEVICES)) + ")",
+        cel=_of_both(
+            _DEVICE_LIST,
+            f"!{{r}}.{_WHOLE_IN_FORMAT} || !{{l}}.{_WHOLE_IN_FORMAT}"
+            " || int({r}) * int({l}) == 0 || int({r}) == int({l})",
+        ),
         message="accelerators in requests and limits differ: make them equal, or write one side only",
         field="limits",
         since="v1",
         holds=_devices_are_equal,
     ),
     Rule(
-        cel=_BOTH + "(" + " && ".join(map(_request_within, ("cpu", "memory"))) + ")",
+        cel=_of_both(
+            "['cpu', 'memory']",
+            "!isQuantity({r}) || !isQuantity({l}) || quantity({r}).compareTo(quantity({l})) <= 0",
+        ),
         message="a request is above its limit, for cpu or memory: lower the request or raise the limit",
         field="requests",
         since="v1",
         holds=_within_limits,
     ),
 )
-
-# The same for the roles of pdSpec, which the CRD has no room for: kubectl keeps a copy in an annotation.
-ROLE_RULES = tuple(replace(each, cel=None) for each in CONTAINER_RULES)
 
 # --- an endpoint: self is its spec --------------------------------------------------------------------------
 
@@ -167,25 +166,28 @@ def _most_of_chosen(spec: "EndpointSpec") -> str:
     return ", ".join(map(has, known_types(spec) or ()))
 
 
-def _side_fits(device: str, side: str) -> str:
+def _side_fits(side: str) -> str:
     at = f"self.worker.resources.{side}"
-    count = f"string({at}['{device}'])"
-    return f"(!has({at}) || !('{device}' in {at}) || !{count}.{_WHOLE} || int({count}) <= {most(device)})"
+    most_of_all = f"(d == '{RESOURCE_GPU}' ? {most(RESOURCE_GPU)} : {most(RESOURCE_NEURON)})"
+    return (
+        f"(!has({at}) || {_DEVICE_LIST}.all(d, !(d in {at}) || !string({at}[d]).{_WHOLE}"
+        f" || int(string({at}[d])) <= {most_of_all}))"
+    )
 
 
 def _by_count() -> Mapping[int, list[str]]:
-    """count -> types with so many GPUs."""
+    """count -> types with so many GPUs, without ml."""
     counts: dict[int, list[str]] = {}
     for each in INSTANCE_TYPES.values():
         count = each.accelerator_count if each.accelerator_resource == RESOURCE_GPU else 0
-        counts.setdefault(count, []).append(f"'{each.name}'")
+        counts.setdefault(count, []).append(f"'{each.name.removeprefix('ml.')}'")
     return dict(sorted(counts.items()))
 
 
 def _type_has_gpus() -> str:
     """The one instanceType against its number of GPUs. Lists, because the server rates patterns as costly."""
     checks = " && ".join(
-        f"(n <= {count} || !(self.instanceType in [{','.join(types)}]))"
+        f"(n <= {count} || !(self.instanceType.substring(3) in [{','.join(types)}]))"
         for count, types in _by_count().items()
     )
     counts = ", ".join(_gpus(f"self.worker.resources.{side}") for side in ("requests", "limits"))
@@ -222,9 +224,7 @@ def _roles_fit(spec: "EndpointSpec") -> bool:
 
 
 _WITHOUT_MIG = sorted({each.family for each in INSTANCE_TYPES.values() if not each.mig})
-_NO_MIG_TYPE = (
-    "(" + " || ".join(f"self.instanceType.startsWith('ml.{family}.')" for family in _WITHOUT_MIG) + ")"
-)
+_NO_MIG_TYPE = f"(self.instanceType.split('.')[1] in [{','.join(map(repr, _WITHOUT_MIG))}])"
 _MIG_TYPES = ", ".join(f"ml.{family}" for family in MIG_PROFILES)
 _NO_MIG_MESSAGE = (
     f"has no GPU partitions (MIG): choose one of the families {_MIG_TYPES}, or ask for whole GPUs"
@@ -240,7 +240,7 @@ ACCELERATOR_RULES = (
     Rule(
         cel=(
             "has(self.instanceType) || (has(self.instanceTypes) && size(self.instanceTypes) > 0) || ("
-            + " && ".join(_side_fits(each, side) for each in DEVICES for side in ("requests", "limits"))
+            + " && ".join(map(_side_fits, ("requests", "limits")))
             + ")"
         ),
         message=(

@@ -95,11 +95,11 @@ def body() -> Callable[..., Body]:
 
 @pytest.fixture
 def case_body(body: Callable[..., Body]) -> Callable[[Body, str], Body]:
-    """case_body(case, "bad" or "good"): the manifest of a case of contradictions.yaml."""
+    """case_body(case, "bad" or "good"): the manifest of a case of contradictions.yaml or warnings.yaml."""
 
     def of(case: Body, form: str) -> Body:
         spec, metadata = ("spec", "metadata") if form == "bad" else ("good", "good_metadata")
-        given = body(case["kind"], **case.get(spec, {}))
+        given = body(case.get("kind", "InferenceEndpointConfig"), **case.get(spec, {}))
         return given | {"metadata": merged(given["metadata"], case.get(metadata, {}))}
 
     return of

@@ -1,5 +1,6 @@
 """The CustomResourceDefinitions in a real API server: it takes them, and says what `parse` says offline."""
 
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,78 @@ async def test_routing_cannot_be_switched_on_a_live_endpoint(client: Client, bod
             )
     finally:
         await client.request("DELETE", path)
+
+
+STATUS = {
+    "state": "DeploymentComplete",
+    "replicas": 3,
+    "selector": "app=shown",
+    "deploymentStatus": {
+        "name": "shown",
+        "lastUpdated": "2026-01-01T00:00:00Z",
+        "status": {"readyReplicas": 2},
+    },
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "False",
+            "reason": "WorkloadNotReady",
+            "message": "2 of 3 replicas are ready",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+    ],
+}
+
+
+@pytest.fixture
+async def shown(client: Client, body: MakeBody) -> AsyncIterator[None]:
+    """An endpoint with a status, as the operator would write it."""
+    given = body(instanceTypes=["ml.p5.48xlarge", "ml.g5.8xlarge"], endpointName="chat-prod", replicas=3)
+    path = f"{PATHS[given['kind']]}/shown"
+    await create(client, given | {"metadata": {"name": "shown"}})
+    try:
+        merge = "application/merge-patch+json"
+        await client.request("PATCH", f"{path}/status", body={"status": STATUS}, content_type=merge)
+        yield
+    finally:
+        await client.request("DELETE", path)
+
+
+def kubectl(cluster: LocalCluster, *arguments: str) -> str:
+    command = [cluster.kubectl, f"--kubeconfig={cluster.kubeconfig}", "-n", "default", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+
+
+async def test_kubectl_get_shows_state_replicas_types_and_endpoint_and_more_when_wide(
+    control_plane: LocalCluster, shown: None
+) -> None:
+    head, row = kubectl(control_plane, "get", "iec", "shown").splitlines()
+    assert head.split() == ["NAME", "STATE", "READY", "DESIRED", "INSTANCE-TYPES", "ENDPOINT", "AGE"]
+    types = '["ml.p5.48xlarge","ml.g5.8xlarge"]'
+    assert row.split()[:-1] == ["shown", "DeploymentComplete", "2", "3", types, "chat-prod"]
+    head, row = kubectl(control_plane, "get", "iec", "shown", "-o", "wide").splitlines()
+    assert head.split()[-2:] == ["SOURCE", "MESSAGE"]
+    assert row.endswith("2 of 3 replicas are ready")
+    assert "inferenceendpointconfig.inference.sagemaker.aws.amazon.com/shown" in kubectl(
+        control_plane, "get", "hyperpod", "-o", "name"
+    )
+
+
+async def test_kubectl_scale_changes_the_replicas_and_a_scaler_finds_the_pods(
+    control_plane: LocalCluster, client: Client, shown: None
+) -> None:
+    kubectl(control_plane, "scale", "iec/shown", "--replicas=5")
+    path = f"{PATHS['InferenceEndpointConfig']}/shown"
+    assert (await client.request("GET", path))["spec"]["replicas"] == 5
+    scale = await client.request("GET", f"{path}/scale")
+    assert scale["status"] == {"replicas": 3, "selector": "app=shown"}
+
+
+async def test_kubectl_explain_says_what_a_block_and_its_fields_mean(
+    control_plane: LocalCluster, client: Client
+) -> None:
+    told = kubectl(control_plane, "explain", "iec.spec.kvCacheSpec")
+    assert "Keeping attention keys and values" in told
+    for name in ("cacheConfigFile", "enableL1Cache", "enableL2Cache", "l2CacheSpec"):
+        assert name in told
+    assert "no description" not in told

@@ -1,109 +1,31 @@
 """What is told and not refused."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from hyperpod_inference.api.model_size import weights_size
 from hyperpod_inference.api.parse import parse
-from hyperpod_inference.api.warnings import warnings
+from hyperpod_inference.api.warnings import warnings, warnings_about
+from hyperpod_inference.webhook.validation import MAX_WARNING
 
 Body = dict[str, Any]
-PREFETCH = {"modelSourceConfig": {"prefetchEnabled": True}}
-HF = {"modelSourceType": "huggingface", "s3Storage": None}
-TOKEN = {"modelId": "Qwen/Qwen3-8B", "tokenSecretRef": {"name": "hf", "key": "token"}}
+CaseBody = Callable[[Body, str], Body]
+CASES = yaml.safe_load((Path(__file__).parent / "warnings.yaml").read_text())
 
 
-@pytest.mark.parametrize(
-    ("spec", "path", "said"),
-    [
-        ({"instanceType": "ml.g5.8xlrge"}, "spec.instanceType", "did you mean ml.g5.8xlarge?"),
-        ({"instanceTypes": ["g5.8xlarge"]}, "spec.instanceTypes[0]", "did you mean ml.g5.8xlarge?"),
-        ({"instanceType": "ml.z9.96xlarge"}, "spec.instanceType", "if the type is new"),
-        ({"instanceTypes": ["ml.g5.8xlarge"] * 2}, "spec.instanceTypes", "twice"),
-        ({"instanceTypes": ["ml.g5.8xlarge", "ml.c5.4xlarge"]}, "spec.instanceTypes[1]", "never used"),
-        (
-            {"instanceType": "ml.g5.8xlarge", "worker": {"resources": {"requests": {"memory": "128Gi"}}}},
-            "spec.worker.resources.requests.memory",
-            "ask for less",
-        ),
-        (
-            {**PREFETCH, "modelName": "llama-3-70b", "worker": {"resources": {"limits": {"memory": "64Gi"}}}},
-            "spec.modelSourceConfig.prefetchEnabled",
-            "the memory limit is 64 GiB and the name suggests about 130 GiB",
-        ),
-        (
-            {**PREFETCH, "modelName": "mixtral-8x22b", "instanceType": "ml.g5.8xlarge"},
-            "spec.modelSourceConfig.prefetchEnabled",
-            "the memory of ml.g5.8xlarge is 128 GiB",
-        ),
-        (
-            {"modelSourceConfig": {**HF, "huggingFaceModel": TOKEN}},
-            "spec.modelSourceConfig.huggingFaceModel.tokenSecretRef",
-            "set prefetchEnabled",
-        ),
-        (
-            {"modelSourceConfig": {"modelSourceType": "huggingface", "huggingFaceModel": {"modelId": "a/b"}}},
-            "spec.modelSourceConfig.s3Storage",
-            "remove it",
-        ),
-        ({"InitialReplicaCount": 2}, "spec.InitialReplicaCount", "write replicas"),
-        ({"maxDeployTimeInSeconds": 0}, "spec.maxDeployTimeInSeconds", "3600"),
-        ({"kvCacheSpec": {"l2CacheSpec": {}}}, "spec.kvCacheSpec.l2CacheSpec", "set enableL2Cache"),
-        (
-            {"kvCacheSpec": {"cacheConfigFile": "a", "enableL1Cache": False}},
-            "spec.kvCacheSpec.cacheConfigFile",
-            "remove them",
-        ),
-        ({"intelligentRoutingSpec": {"enabled": True}}, "spec.intelligentRoutingSpec", "metrics.enabled"),
-        (
-            {"intelligentRoutingSpec": {"enabled": True}, "metrics": {"modelMetrics": {"port": 9000}}},
-            "spec.metrics.modelMetrics.port",
-            "write 8000",
-        ),
-        (
-            {"intelligentRoutingSpec": {"enabled": True, "routingStrategy": "kvaware"}, "kvCacheSpec": {}},
-            "spec.invocationEndpoint",
-            "write v1/completions",
-        ),
-        (
-            {"autoScalingSpec": {"cloudWatchTrigger": {"targetValue": 5}}},
-            "spec.autoScalingSpec.cloudWatchTrigger",
-            "without metricName",
-        ),
-        (
-            {"autoScalingSpec": {"cloudWatchTrigger": {}, "cloudWatchTriggerList": [{}]}},
-            "spec.autoScalingSpec.cloudWatchTrigger",
-            "keep one",
-        ),
-        (
-            {
-                "modelCacheConfig": {"weightsCache": {"enabled": True}},
-                "instanceType": "ml.inf2.xlarge",
-                "worker": {"resources": {"limits": {"nvidia.com/gpu": None}}},
-            },
-            "spec.modelCacheConfig.weightsCache.enabled",
-            "no local disks",
-        ),
-        ({"inferenceGateway": {"name": "models"}}, "spec.inferenceGateway.name", "enabled to true"),
-        (
-            {"pdSpec": {"prefillSpec": {}, "decodingSpec": {}}, "instanceType": "ml.g5.8xlarge"},
-            "spec.pdSpec",
-            "ml.p5",
-        ),
-        (
-            {"metrics": {}, "worker": {"requestLimits": {"maxQueueSize": 4}}},
-            "spec.worker.requestLimits.maxQueueSize",
-            "maxConcurrentRequests",
-        ),
-    ],
-)
-def test_what_is_odd_is_told_with_its_field_and_what_to_write(
-    body: Callable[..., Body], spec: Body, path: str, said: str
-) -> None:
-    found = [each for each in warnings(parse(body(**spec))) if each.path == path]
-    assert any(said in each.message for each in found), warnings(parse(body(**spec)))
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["field"])
+def test_what_is_odd_is_told_with_its_field_and_what_to_write(case_body: CaseBody, case: Body) -> None:
+    told = warnings(parse(case_body(case, "bad")))
+    assert any(case["said"] in each.message for each in told if each.path == case["field"]), told
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["field"])
+def test_no_warning_is_so_long_that_an_api_server_would_cut_it(case_body: CaseBody, case: Body) -> None:
+    assert max(map(len, warnings_about(parse(case_body(case, "bad"))))) <= MAX_WARNING
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 
 from hyperpod_inference.api import names
-from hyperpod_inference.cli.install import LOCAL_SETTINGS, charted
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
-from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.errors import ApiError, Invalid, NotFound
 from hyperpod_inference.kube.resources import DEPLOYMENTS, SECRETS
-from hyperpod_inference.local.cluster import LocalCluster
-from hyperpod_inference.local.install import deployment_available, install, wait_for
+from hyperpod_inference.local.install import deployment_available, wait_for
 from hyperpod_inference.webhook import certificates
 from hyperpod_inference.webhook.keeper import hosts, secret_of
 
@@ -33,23 +30,12 @@ def path(version: str, name: str | None = NAME) -> str:
     return f"{collection}/{name}" if name else collection
 
 
-async def installed(client: Client) -> None:
-    """Install the operator, unless another test of this session has."""
-    try:
-        await client.get(DEPLOYMENTS, names.OPERATOR_NAME, names.OPERATOR_NAMESPACE)
-    except NotFound:
-        await install(client, charted(LOCAL_SETTINGS))
-    await deployment_available(client, *OPERATOR)
-
-
 @pytest.fixture
-async def client(local_cluster: LocalCluster) -> AsyncIterator[Client]:
-    """A client of a cluster whose operator answers conversions."""
-    async with Client(load(local_cluster.kubeconfig)) as connected:
-        await installed(connected)
-        yield connected
-        for each in (NAME, f"{NAME}-2"):
-            await wait_for(each, partial(_is_there, connected, each), 60.0)
+async def client(operated: Client) -> AsyncIterator[Client]:
+    """A client of a cluster whose operator answers; what the test made is gone afterwards."""
+    yield operated
+    for each in (NAME, f"{NAME}-2"):
+        await wait_for(each, partial(_is_there, operated, each), 60.0)
 
 
 @pytest.fixture

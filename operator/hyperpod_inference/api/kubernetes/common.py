@@ -2,7 +2,7 @@
 
 from hyperpod_inference.api.base import Atomic, AtomicValue, ByName, Int32, Int64, Quantity, Value
 from hyperpod_inference.api.pod_rules import ENV_RULES
-from hyperpod_inference.api.resource_rules import CONTAINER_RULES, ROLE_RULES
+from hyperpod_inference.api.resource_rules import CONTAINER_RULES
 
 
 class LocalReference(AtomicValue):
@@ -97,12 +97,6 @@ class ContainerResources(ResourceRequirements):
     """The same for a container that runs a model server."""
 
     rules = CONTAINER_RULES
-
-
-class RoleResources(ResourceRequirements):
-    """The same for a role of prefill and decode."""
-
-    rules = ROLE_RULES
 
 
 class Requirement(Value):
