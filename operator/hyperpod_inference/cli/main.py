@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "install": Lazy(
         "installing", "Install on AWS without the CDK: commands, checks, Terraform.", extra="aws"
     ),
+    "migrate": Lazy("migrate", "Move a cluster from the Helm chart to the EKS add-on, or back.", extra="aws"),
     "operator": Lazy("operator", "Run the operator.", extra="operator"),
     "local": Lazy("local", "Run a whole cluster on this machine.", extra="local"),
     "demo": Lazy("demo", "From a manifest to a chat answer on this machine.", extra="dev"),

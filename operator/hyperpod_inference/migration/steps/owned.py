@@ -1,0 +1,91 @@
+"""Which objects an add-on holds: EKS applies them with server-side apply, under its own field manager."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hyperpod_inference.kube.client import Client
+from hyperpod_inference.kube.errors import NotFound
+from hyperpod_inference.kube.resources import (
+    CONFIG_MAPS,
+    CRDS,
+    DEPLOYMENTS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    VALIDATING_WEBHOOK_CONFIGURATIONS,
+    Body,
+    Resource,
+)
+
+EKS_MANAGER = "eks"
+
+
+def _rbac(plural: str, kind: str, *, namespaced: bool) -> Resource:
+    return Resource("rbac.authorization.k8s.io", "v1", plural, kind, namespaced)
+
+
+NAMESPACED = (
+    DEPLOYMENTS,
+    SERVICES,
+    SERVICE_ACCOUNTS,
+    CONFIG_MAPS,
+    SECRETS,
+    _rbac("roles", "Role", namespaced=True),
+    _rbac("rolebindings", "RoleBinding", namespaced=True),
+    Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
+    Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
+)
+CLUSTER_WIDE = (
+    VALIDATING_WEBHOOK_CONFIGURATIONS,
+    Resource(
+        "admissionregistration.k8s.io",
+        "v1",
+        "mutatingwebhookconfigurations",
+        "MutatingWebhookConfiguration",
+        namespaced=False,
+    ),
+    _rbac("clusterroles", "ClusterRole", namespaced=False),
+    _rbac("clusterrolebindings", "ClusterRoleBinding", namespaced=False),
+)
+"""What goes when an add-on goes; never CRDs and namespaces, with which everything in them would go."""
+
+
+def held_by_eks(obj: Mapping[str, Any]) -> bool:
+    """Whether EKS applied the object as part of an add-on."""
+    entries = obj["metadata"].get("managedFields") or ()
+    return any(entry.get("manager") == EKS_MANAGER and entry.get("operation") == "Apply" for entry in entries)
+
+
+async def held(client: Client, namespace: str) -> list[Body]:
+    """What EKS holds in the namespace, and cluster-wide without CRDs and namespaces."""
+    found: list[Body] = []
+    for resource, where in (
+        *((each, namespace) for each in NAMESPACED),
+        *((each, None) for each in CLUSTER_WIDE),
+    ):
+        found += [obj for obj in (await client.list(resource, where)).items if held_by_eks(obj)]
+    return found
+
+
+def identity(obj: Mapping[str, Any]) -> str:
+    """KIND NAMESPACE/NAME."""
+    metadata = obj["metadata"]
+    return f"{obj['kind']} {metadata.get('namespace') or '-'}/{metadata['name']}"
+
+
+async def conversions(client: Client, group: str) -> dict[str, Any]:
+    """`spec.conversion` of each CRD of the group, by name: whose webhook converts."""
+    crds = (await client.list(CRDS)).items
+    return {crd["metadata"]["name"]: crd["spec"].get("conversion") for crd in _of(crds, group)}
+
+
+async def remove(client: Client, resource: Resource, obj: Mapping[str, Any]) -> None:
+    """Delete an object if it still is the one that was seen; gone already is fine."""
+    metadata = obj["metadata"]
+    with contextlib.suppress(NotFound):
+        await client.delete(resource, metadata["name"], metadata.get("namespace"), uid=metadata["uid"])
+
+
+def _of(crds: list[Body], group: str) -> Iterator[Body]:
+    return (crd for crd in crds if crd["spec"]["group"] == group)
