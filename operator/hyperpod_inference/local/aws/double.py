@@ -14,7 +14,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from hyperpod_inference.local.aws import ACCOUNT, REGION
+from hyperpod_inference.local.aws import ACCOUNT, REGION, managed_policies
 from hyperpod_inference.local.aws.app import App
 from hyperpod_inference.local.aws.cloudformation.install import install
 from hyperpod_inference.local.aws.faults import Faults
@@ -42,6 +42,7 @@ class AwsDouble:
         transition: timedelta = timedelta(0),
     ) -> None:
         install()
+        managed_policies.install()
         lift_limits()
         self._settings = Settings(clock, transition, CATALOGUE)
         self.region = region

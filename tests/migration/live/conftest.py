@@ -1,0 +1,341 @@
+"""A cluster with the operator from Helm, and an account, in which migrations really run.
+
+The API server, scheduler and nodes are those of `local`, AWS is its double. AWS's operator is closed, so
+Deployments that wait stand for the old and the new one; what EKS does in a cluster when an add-on is made,
+`ActingEks` does.
+"""
+
+import asyncio
+import copy
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from hyperpod_inference.api import names
+from hyperpod_inference.api.crd import crds
+from hyperpod_inference.cloud.addons import Eks
+from hyperpod_inference.cloud.roles import Iam, Role
+from hyperpod_inference.cloud.session import Session
+from hyperpod_inference.cloud.tagging import Tagging
+from hyperpod_inference.kube.client import Client
+from hyperpod_inference.kube.config import load
+from hyperpod_inference.kube.errors import NotFound
+from hyperpod_inference.kube.resources import (
+    CRDS,
+    DEPLOYMENTS,
+    SECRETS,
+    SERVICES,
+    Resource,
+    resource_for,
+)
+from hyperpod_inference.local.aws.double import AwsDouble
+from hyperpod_inference.local.cluster import LocalCluster
+from hyperpod_inference.local.install import install, wait_for
+from hyperpod_inference.migration.endpoints import ENDPOINTS
+from hyperpod_inference.migration.steps.owned import EKS_MANAGER, held
+from hyperpod_inference.migration.world import World
+
+Body = dict[str, Any]
+INFERENCE = "amazon-sagemaker-hyperpod-inference"
+HELM_SERVICE = "hyperpod-inference-operator-conversion-webhook"
+SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
+ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/EXAMPLE"
+
+
+class HandClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class ActingEks:
+    """What EKS does in the cluster: an add-on that is being created gets its objects, under EKS's manager."""
+
+    def __init__(self, client: Client, eks: Eks, clock: HandClock, objects: list[Body]) -> None:
+        self._client, self._eks, self._clock, self._objects = client, eks, clock, objects
+
+    async def pause(self, _seconds: float) -> None:
+        """A minute of AWS's time, and a moment of the cluster's."""
+        addon = await asyncio.to_thread(self._eks.addon, INFERENCE)
+        if addon is not None and addon.status == "CREATING":
+            for body in self._objects:
+                await self._client.apply(body, EKS_MANAGER)
+        self._clock.now += timedelta(minutes=1)
+        await asyncio.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A cluster of its own: other tests' operators carry the names that matter here."""
+    cluster = LocalCluster(tmp_path_factory.mktemp("migration"))
+    cluster.up(stay=False)
+    yield cluster
+    cluster.down()
+
+
+@pytest.fixture(scope="module")
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture(scope="module")
+def server(clock: HandClock) -> Iterator[AwsDouble]:
+    with AwsDouble(clock=clock, transition=timedelta(minutes=1)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def session(server: AwsDouble) -> Iterator[Session]:
+    environment = server.environment()
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in environment.items():
+            patched.setenv(name, value)
+        yield Session("us-west-2")
+
+
+@pytest.fixture
+def aws(server: AwsDouble, session: Session, values: Body) -> AwsDouble:
+    """An account with the cluster, the roles of the release, a certificate and an object of an endpoint."""
+    server.reset()
+    eks, iam = session.client("eks"), Iam(session)
+    eks.create_cluster(
+        name="example", version="1.33", roleArn="arn:aws:iam::111122223333:role/eks",
+        resourcesVpcConfig={"subnetIds": ["subnet-11111111"]},
+    )  # fmt: skip
+    issuer = Eks(session, "example").cluster().issuer
+    session.client("iam").create_open_id_connect_provider(
+        Url=f"https://{issuer}", ClientIDList=["sts.amazonaws.com"], ThumbprintList=["0" * 40]
+    )
+    query = {"Effect": "Allow", "Action": "aps:QueryMetrics", "Resource": "*"}
+    inline = {"metrics": {"Version": "2012-10-17", "Statement": [query]}}
+    trust = {"Version": "2012-10-17", "Statement": []}
+    for name in ("SageMakerHyperPodInference-old", "alb", "keda"):
+        iam.create(Role(arn="", name=name, trust=trust, inline=inline if name == "keda" else {}))
+    s3 = session.client("s3")
+    s3.create_bucket(
+        Bucket="hyperpod-tls-example", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
+    )
+    s3.put_object(Bucket="hyperpod-tls-example", Key="chat.pem", Body=b"PEM", Tagging="team=a")
+    return server
+
+
+@pytest.fixture
+async def client(cluster: LocalCluster) -> AsyncIterator[Client]:
+    async with Client(load(cluster.kubeconfig)) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def helm_installed(
+    client: Client, release_secret: Callable[..., Body], release: Callable[..., Any], values: Body
+) -> AsyncIterator[None]:
+    """The release in the cluster, as Helm leaves it, and an endpoint that serves."""
+    given = values | {"executionRoleArn": "arn:aws:iam::111122223333:role/SageMakerHyperPodInference-old"}
+    for namespace in ("team", names.OPERATOR_NAMESPACE):
+        await client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, "test")
+    await install(client, converted_by(HELM_SERVICE))
+    for driver in ("s3.csi.aws.com", "fsx.csi.aws.com"):
+        body = {
+            "apiVersion": CSI_DRIVERS.api_version,
+            "kind": "CSIDriver",
+            "metadata": {"name": driver},
+            "spec": {},
+        }
+        await client.apply(body, "test")
+    await client.apply(sign_of_cert_manager(), "test")
+    for body in release().objects():
+        await client.apply(body, "helm")
+    await client.create(SECRETS, release_secret(given))
+    await client.create(SECRETS, release_secret(given, version=2))
+    for body in endpoint():
+        await client.apply(body, "test")
+    await wait_for("the endpoint", lambda: serving(client), 90.0)
+    yield
+    await remove_all(client)
+
+
+@pytest.fixture
+def world(
+    client: Client, session: Session, clock: HandClock, aws: AwsDouble, addon_objects: list[Body]
+) -> World:
+    """What a migration acts on."""
+    eks = Eks(session, "example")
+    acting = ActingEks(client, eks, clock, addon_objects)
+    return World(
+        client=client,
+        eks=eks,
+        iam=Iam(session),
+        tagging=Tagging(session),
+        now=time.monotonic,
+        pause=acting.pause,
+    )
+
+
+@pytest.fixture
+def addon_objects(release: Callable[..., Any]) -> list[Body]:
+    """What the add-on brings: an operator, its account, its webhook's Service, and the CRDs."""
+    old = "hyperpod-inference-operator-controller-manager"
+    deployments = (each for each in release().objects() if each["kind"] == "Deployment")
+    (operator,) = (each for each in deployments if each["metadata"]["name"] == old)
+    operator = json.loads(json.dumps(operator).replace("hyperpod-inference-operator-", "hyperpod-inference-"))
+    operator["metadata"].pop("annotations")
+    place = {"namespace": names.OPERATOR_NAMESPACE}
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": place | {"name": names.OPERATOR_SERVICE_ACCOUNT},
+    }
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": place | {"name": names.WEBHOOK_SERVICE},
+        "spec": {"ports": [{"port": 443}], "selector": {"app.kubernetes.io/name": "x"}},
+    }
+    return [account, service, operator, *converted_by(names.WEBHOOK_SERVICE)]
+
+
+@pytest.fixture
+def state(client: Client, session: Session) -> Callable[[], Any]:
+    """await state(): everything that a migration may change, comparable."""
+
+    async def look() -> Body:
+        iam, found = Iam(session), {}
+        for name in [each["RoleName"] for each in session.client("iam").list_roles()["Roles"]]:
+            found[name] = iam.role(name)
+        return {
+            "roles": found,
+            "addons": sorted(Eks(session, "example").addons()),
+            "tags": Tagging(session).read("s3://hyperpod-tls-example/chat.pem"),
+            "releases": sorted(
+                each["metadata"]["name"]
+                for each in (await client.list(SECRETS, label_selector="owner=helm")).items
+            ),
+            "deployments": sorted(
+                (each["metadata"]["namespace"], each["metadata"]["name"], each["spec"]["replicas"])
+                for each in (await client.list(DEPLOYMENTS)).items
+            ),
+            "services": sorted(each["metadata"]["name"] for each in (await client.list(SERVICES)).items),
+            "accounts": sorted(
+                each["metadata"]["name"]
+                for each in (await client.list(SERVICE_ACCOUNTS, names.OPERATOR_NAMESPACE)).items
+            ),
+            "conversion": sorted(
+                each["spec"]["conversion"]["webhook"]["clientConfig"]["service"]["name"]
+                for each in (await client.list(CRDS)).items
+                if each["spec"].get("conversion", {}).get("strategy") == "Webhook"
+            ),
+            "endpoints": [each["metadata"]["uid"] for each in (await client.list(ENDPOINTS)).items],
+        }
+
+    return look
+
+
+def converted_by(service: str) -> list[Body]:
+    """The CRDs with this Service as the converter."""
+    made = copy.deepcopy(crds())
+    for crd in made:
+        if len(crd["spec"]["versions"]) > 1:
+            where = {"namespace": names.OPERATOR_NAMESPACE, "name": service, "path": names.CONVERT_PATH}
+            webhook = {"clientConfig": {"service": where}, "conversionReviewVersions": ["v1"]}
+            crd["spec"]["conversion"] = {"strategy": "Webhook", "webhook": webhook}
+    return made
+
+
+def sign_of_cert_manager() -> Body:
+    """A CRD by which cert-manager is known to be there."""
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "certificates.cert-manager.io"},
+        "spec": {
+            "group": "cert-manager.io",
+            "scope": "Namespaced",
+            "names": {"plural": "certificates", "kind": "Certificate"},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+
+
+def endpoint() -> list[Body]:
+    """An endpoint, and the Deployment that serves it, as the old operator left them."""
+    labels = {"app": "chat"}
+    container = {
+        "name": "chat",
+        "image": "hyperpod-local/http-echo:1",
+        "args": ["--port", "8000"],
+        "readinessProbe": {"httpGet": {"path": "/", "port": 8000}, "periodSeconds": 1},
+    }
+    metadata = {"name": "chat", "namespace": "team"}
+    return [
+        {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND_ENDPOINT,
+            "metadata": metadata,
+            "spec": {
+                "modelName": "chat",
+                "modelSourceConfig": {
+                    "modelSourceType": "s3",
+                    "s3Storage": {"bucketName": "weights", "region": "us-west-2"},
+                },
+                "worker": {
+                    "image": "hyperpod-local/http-echo:1",
+                    "modelInvocationPort": {"containerPort": 8000},
+                    "modelVolumeMount": {"name": "model-weights"},
+                    "resources": {"limits": {"nvidia.com/gpu": 1}},
+                },
+            },
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8000}]},
+        },
+    ]
+
+
+async def serving(client: Client) -> str | None:
+    """None when the endpoint has a ready replica."""
+    live = await client.get(DEPLOYMENTS, "chat", "team")
+    return None if live.get("status", {}).get("readyReplicas") else "no ready replica"
+
+
+async def remove_all(client: Client) -> None:
+    """A cluster as if nothing had been installed."""
+    for body in endpoint():
+        await gone(client, resource_for(body) if body["kind"] != names.KIND_ENDPOINT else ENDPOINTS, body)
+    for secret in (await client.list(SECRETS, label_selector="owner=helm")).items:
+        await gone(client, SECRETS, secret)
+    for live in (await client.list(DEPLOYMENTS)).items:
+        await gone(client, DEPLOYMENTS, live)
+    for obj in await held(client, names.OPERATOR_NAMESPACE):
+        await gone(client, await client.resource_of(obj), obj)
+    for service in (await client.list(SERVICES, names.OPERATOR_NAMESPACE)).items:
+        await gone(client, SERVICES, service)
+
+
+async def gone(client: Client, resource: Resource, body: Body) -> None:
+    try:
+        await client.delete(resource, body["metadata"]["name"], body["metadata"].get("namespace"))
+    except NotFound:
+        return
