@@ -98,7 +98,7 @@ class _CustomResource(Construct):
         value: Any = self.manifest
         for part in self.endpoint_field.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
-        return value
+        return None if value is None else str(value)
 
     def _check(self) -> None:
         # Here, not above: the models take longer to load than a stack without endpoints takes to synthesize.

@@ -68,7 +68,7 @@ class EndpointMetrics:
 
     def metric(self, metric_name: str, **options: Any) -> cloudwatch.Metric:
         """Any metric of the endpoint by its name."""
-        values = {"period": _FIVE_MINUTES, "dimensions_map": self._dimensions} | options
+        values: dict[str, Any] = {"period": _FIVE_MINUTES, "dimensions_map": self._dimensions} | options
         return cloudwatch.Metric(namespace=names.CLOUDWATCH_NAMESPACE, metric_name=metric_name, **values)
 
     def alarm_on_errors(

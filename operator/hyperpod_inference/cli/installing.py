@@ -58,7 +58,7 @@ def addon_json(source: str | None, changes: tuple[str, ...], form: str) -> None:
     settings = load(source, changes)
     configuration = paths.addon_configuration(settings).to_dict()
     addon_document.validate(configuration)
-    texts = {
+    texts: dict[str, Callable[[], str]] = {
         "command": lambda: paths.create_addon_command(settings),
         "configuration": lambda: paths.to_json(configuration),
         "cli-input": lambda: paths.to_json(paths.create_addon(settings)),

@@ -6,6 +6,7 @@ nothing else.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from hyperpod_inference.api.errors import InputError
@@ -19,6 +20,7 @@ from hyperpod_inference.installation.settings import StackSettings
 _ODD_ABSENCE = "ValidationException"  # SageMaker's answer for a cluster that it does not know
 _TAG = "kubernetes.io/role/internal-elb"
 Value = TypeVar("Value")
+Absent = TypeVar("Absent")
 
 
 def read(settings: StackSettings, session: Session | None = None) -> Facts:
@@ -61,7 +63,7 @@ def _of_cluster(account: "_Account", name: str, cluster: Mapping[str, Any]) -> d
     return found
 
 
-def _tried(call: str, ask: Callable[[], Value], absent: Value) -> Value | Unread:
+def _tried(call: str, ask: Callable[[], Value], absent: Absent) -> Value | Absent | Unread:
     """The answer, `absent` where AWS says there is no such thing, Unread where it says no."""
     try:
         with translated(call):
@@ -107,9 +109,7 @@ class _Account:
             for spec in (*ADDON_ROLES, *DRIVER_ROLES.values())
         }
         return {
-            key: _tried("iam:GetRole", lambda arn=arn: _role(iam, arn), None)
-            for key, arn in named.items()
-            if arn  # type: ignore[misc]
+            key: _tried("iam:GetRole", partial(_role, iam, arn), None) for key, arn in named.items() if arn
         }
 
     def bucket_region(self, name: str) -> str | Unread | None:

@@ -64,6 +64,7 @@ class GatewayLink:
 def _holds(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether an apply would change nothing."""
     (entry,) = wanted["schedulers"]
-    found = next((each for each in live["schedulers"] if each["name"] == entry["name"]), {})
+    named = (each for each in live["schedulers"] if each["name"] == entry["name"])
+    found: Mapping[str, Any] = next(named, {})
     same = all(found.get(key) == value for key, value in entry.items())
     return same and live["bbr"]["enabled"] == wanted["bbr"]["enabled"]

@@ -7,7 +7,7 @@ reconciles end, then gives the lease away, so that a successor starts at once.
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -45,8 +45,11 @@ DRAIN_SECONDS = 5.0
 """How long running reconciles may take to end after SIGTERM; with the rest of the way down, under 10 s."""
 SYNC_PATIENCE = 30.0
 """Seconds to wait for a cache that will not fill before going on without it."""
-POD_WARNINGS = {"field_selector": "involvedObject.kind=Pod,type=Warning", "strip": seen.slim_event}
-OURS = {"label_selector": CHILD_SELECTOR}
+POD_WARNINGS: Mapping[str, Any] = {
+    "field_selector": "involvedObject.kind=Pod,type=Warning",
+    "strip": seen.slim_event,
+}
+OURS: Mapping[str, Any] = {"label_selector": CHILD_SELECTOR}
 """Only what the operator made."""
 
 

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from hyperpod_inference.router.exchange import Exchange
+from hyperpod_inference.router.heads import AnswerHeaders
 from hyperpod_inference.router.proxy import Proxy
 from hyperpod_inference.router.request import Request
 from hyperpod_inference.router.server import ClientConnection
@@ -151,7 +152,7 @@ class Captured(Exchange):
         self._started = capture.now()
         self._dropped = not self._reserve(len(self._bounded(request.body))) if self._keeps(INPUT) else False
 
-    def on_answer(self, status: int, reason: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    def on_answer(self, status: int, reason: bytes, headers: AnswerHeaders) -> None:
         """The answer's head."""
         self._type = _content_type(headers)
         super().on_answer(status, reason, headers)
