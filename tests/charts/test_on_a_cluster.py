@@ -16,7 +16,7 @@ from hyperpod_inference.kube.config import load
 from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.local.install import install
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]  # the first one starts the control plane
 IN_DEFAULT = OperatorSettings(namespace="default")  # a namespace that is there, since nothing is stored
 SCHEDULER = "registry.example.com/kube-scheduler:v1.34.4"
 

@@ -43,8 +43,8 @@ async def operated(local_cluster: LocalCluster) -> AsyncIterator[Client]:
             await client.get(DEPLOYMENTS, names.OPERATOR_NAME, names.OPERATOR_NAMESPACE)
         except NotFound:
             await install(client, charted(LOCAL_SETTINGS))
-        await deployment_available(client, names.OPERATOR_NAMESPACE, names.OPERATOR_NAME)
-        await wait_for("the webhook", partial(_is_not_asked, client), 60.0)
+        await deployment_available(client, names.OPERATOR_NAMESPACE, names.OPERATOR_NAME, within=300.0)
+        await wait_for("the webhook", partial(_is_not_asked, client), 120.0)
         yield client
 
 

@@ -17,7 +17,7 @@ from hyperpod_inference.kube.errors import ApiError
 from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.local.install import wait_for
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]  # the first one starts cluster and operator
 Body = dict[str, Any]
 CaseBody = Callable[[Body, str], Body]
 PATHS = {kind.kind: f"/apis/{kind.api_version}/namespaces/default/{kind.plural}" for kind in KINDS}

@@ -261,6 +261,7 @@ def sample(bodies: dict[str, Body], count: int) -> list[Body]:
 
 
 @pytest.mark.cluster
+@pytest.mark.timeout(900)  # the first one also starts the cluster
 async def test_the_api_server_with_the_webhook_gives_the_verdict_that_was_given_offline(
     operated: Client, bodies: dict[str, Body]
 ) -> None:
@@ -271,6 +272,7 @@ async def test_the_api_server_with_the_webhook_gives_the_verdict_that_was_given_
 
 
 @pytest.mark.cluster
+@pytest.mark.timeout(900)  # the first one also starts the cluster
 async def test_without_the_webhook_only_what_cel_cannot_say_is_missing(
     control_plane: LocalCluster, bodies: dict[str, Body]
 ) -> None:

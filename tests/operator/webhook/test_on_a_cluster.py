@@ -18,7 +18,7 @@ from hyperpod_inference.local.install import deployment_available, wait_for
 from hyperpod_inference.webhook import certificates
 from hyperpod_inference.webhook.keeper import hosts, secret_of
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]  # the first one starts cluster and operator
 Body = dict[str, Any]
 PLURAL = "inferenceendpointconfigs"
 OPERATOR = (names.OPERATOR_NAMESPACE, names.OPERATOR_NAME)
