@@ -24,6 +24,7 @@ def test_services_without_an_address_or_ports_have_no_door() -> None:
     [
         (Port(80), "http"),
         (Port(443), "https"),
+        (Port(443, "http"), "http"),
         (Port(8443, "https-api"), "https"),
         (Port(9000, "api", "https"), "https"),
         (Port(9000, "api", "http"), "http"),

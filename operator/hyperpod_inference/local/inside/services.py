@@ -18,9 +18,13 @@ class Port:
 
     @property
     def scheme(self) -> str:
-        """`https` when the port says so in one of the three ways that Services have, else `http`."""
-        secure = self.app_protocol == "https" or self.name.startswith("https") or self.number == 443
-        return "https" if secure else "http"
+        """`https` when the port says so in one of the three ways that Services have, else `http`.
+
+        A number says it least: port 443 with the name `http` is plain, as endpoints' routing Services are.
+        """
+        if self.app_protocol == "https" or self.name.startswith("https"):
+            return "https"
+        return "https" if self.number == 443 and not self.name.startswith("http") else "http"
 
 
 @dataclass(frozen=True, slots=True)
