@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import random
+import signal
 import statistics
 import sys
 from collections.abc import Sequence
@@ -174,6 +175,7 @@ def main() -> None:
     parser.add_argument("--different", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     for name in options.scenarios:
         sys.stdout.write(uvloop.run(compare(options, name)) + "\n")
         sys.stdout.flush()

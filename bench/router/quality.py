@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import itertools
 import random
+import signal
 import statistics
 import sys
 from contextlib import AsyncExitStack, ExitStack
@@ -218,6 +219,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=8192, help="of each replica's cache, 16 tokens each")
     parser.add_argument("--seed", type=int, default=11)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     options.only = options.only or ["hyperpod", "sglang-router cache_aware", "smg cache_aware"]
     for name in options.traces:
         sys.stdout.write(uvloop.run(compare(name, options)) + "\n")
