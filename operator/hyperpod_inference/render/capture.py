@@ -4,7 +4,6 @@ The prefix is made of what identifies the endpoint, so that one that is created 
 of one name in two clusters have two places.
 """
 
-from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.identity import digest
@@ -28,6 +27,6 @@ def place_of(
         return None
     bucket, _, path = base.removeprefix("s3://").partition("/")
     metadata = endpoint.metadata
-    identity = (settings.hyperpod_cluster_arn, metadata.namespace, names.KIND_ENDPOINT, metadata.name)
+    identity = (settings.hyperpod_cluster_arn, metadata.namespace, endpoint.kind, metadata.name)
     parts = (path.strip("/"), digest(*identity, length=HASH_LENGTH), tier)
     return bucket, "/".join(part for part in parts if part)

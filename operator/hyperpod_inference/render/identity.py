@@ -43,7 +43,7 @@ def labels(endpoint: InferenceEndpointConfig) -> dict[str, str]:
     return {
         **selector(endpoint),
         names.LABEL_MANAGED_BY: names.MANAGED_BY,
-        names.LABEL_OWNER_KIND: names.KIND_ENDPOINT,
+        names.LABEL_OWNER_KIND: endpoint.kind,
         names.LABEL_OWNER_NAME: bounded(endpoint.metadata.name, LABEL_VALUE_LIMIT),
         names.LABEL_OWNER_NAMESPACE: endpoint.metadata.namespace,
     }
@@ -56,7 +56,7 @@ def owner_references(endpoint: InferenceEndpointConfig) -> list[Manifest]:
     return [
         {
             "apiVersion": names.API_VERSION,
-            "kind": names.KIND_ENDPOINT,
+            "kind": endpoint.kind,
             "name": endpoint.metadata.name,
             "uid": endpoint.metadata.uid,
             "controller": True,

@@ -11,7 +11,8 @@ from threading import Timer
 
 from hyperpod_inference.local.errors import StartError
 
-_PATIENCE = 120.0
+# It imports most of moto; a machine that does much else needs minutes.
+_PATIENCE = 300.0
 
 
 @contextmanager
