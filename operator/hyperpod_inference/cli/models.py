@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from hyperpod_inference.cloud.hub import Hub, Listed
     from hyperpod_inference.render.hub_document import HubDocument
 
 _AT_ONCE = 8
-_ADVISED = 3
 
 
 @click.group("models", short_help="Search the JumpStart hub.")
@@ -63,17 +61,18 @@ def list_models(
 
     Each model's document is read, so a long list takes a while.
     """
+    from hyperpod_inference.cli.hub import document, open_hub
     from hyperpod_inference.cloud.errors import CloudError
 
     types = _instance_types(kubeconfig, context) if cluster else None
     try:
-        hub = _hub(region)
+        hub = open_hub(region)
         found = list(islice(hub.models(search), limit + 1))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            documents = list(pool.map(lambda each: _read(hub, each), found[:limit]))
+            documents = list(pool.map(lambda each: document(hub, each.model_id, each.version), found[:limit]))
     except CloudError as error:
         raise click.ClickException(str(error)) from error
-    rows = [_row(document, types) for document in documents]
+    rows = [_row(each, types) for each in documents]
     if output == "json":
         click.echo(json.dumps({"models": rows}, indent=2))
         return
@@ -96,17 +95,18 @@ def show(
     context: str | None,
 ) -> None:
     """Show one model: image, weights, environment, instance types, licence."""
+    from hyperpod_inference.cli.hub import document, open_hub, unknown
     from hyperpod_inference.cloud.errors import CloudError, Missing
 
     types = _instance_types(kubeconfig, context) if cluster else None
     try:
-        hub = _hub(region)
-        document = _document(hub, model_id, version)
+        hub = open_hub(region)
+        found = document(hub, model_id, version)
     except Missing as error:
-        raise click.ClickException(_unknown(hub, model_id, version)) from error
+        raise click.ClickException(unknown(hub, model_id, version)) from error
     except CloudError as error:
         raise click.ClickException(str(error)) from error
-    row = _row(document, types)
+    row = _row(found, types)
     if output == "json":
         click.echo(json.dumps(row, indent=2))
         return
@@ -118,35 +118,6 @@ def show(
         else:
             told = ", ".join(value) if isinstance(value, list) else _word(value)
             click.echo(f"{name + ':':<20} {told or '-'}")
-
-
-def _hub(region: str | None) -> "Hub":
-    from hyperpod_inference.cloud.hub import Hub
-    from hyperpod_inference.cloud.session import Session
-
-    return Hub(Session(region))
-
-
-def _read(hub: "Hub", listed: "Listed") -> "HubDocument":
-    return _document(hub, listed.model_id, listed.version)
-
-
-def _document(hub: "Hub", model_id: str, version: str | None) -> "HubDocument":
-    from hyperpod_inference.render.hub_document import parse_document
-
-    found, text = hub.document(model_id, version)
-    return parse_document(model_id, found, text)
-
-
-def _unknown(hub: "Hub", model_id: str, version: str | None) -> str:
-    """Which models, or that the version, would have been there."""
-    from hyperpod_inference.api.problems import nearest
-
-    known = [each.model_id for each in hub.models()]
-    if model_id in known:
-        return f"{model_id} has no version {version}: leave --version out for the newest"
-    close = ", ".join(nearest(model_id, known)[:_ADVISED])
-    return f"the hub has no model {model_id!r}. The nearest: {close}"
 
 
 def _row(document: "HubDocument", types: frozenset[str] | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from hyperpod_inference.cli import models
@@ -77,3 +78,38 @@ def test_what_the_nodes_of_a_cluster_can_run_stands_beside_each_model(
     assert json.loads(told.stdout)["models"][0]["runsHereOn"] == ["ml.g5.8xlarge"]
     large = run("show", "openai-reasoning-gpt-oss-120b", "--cluster", "-o", "json")
     assert json.loads(large.stdout)["runsHereOn"] == []
+
+
+JUMPSTART = f"""
+apiVersion: inference.sagemaker.aws.amazon.com/v1
+kind: JumpStartModel
+metadata: {{name: chat, namespace: team-a}}
+spec:
+  model: {{modelId: {SMOL}, acceptEula: false}}
+  server: {{instanceType: ml.g5.8xlarge}}
+"""
+
+
+def render(text: str, *options: str) -> Result:
+    return CliRunner().invoke(main, ["render", "-f", "-", *options], input=text)
+
+
+def test_a_jumpstart_model_is_rendered_from_the_hubs_document(run: Run) -> None:
+    told = render(JUMPSTART, "--hub")
+    assert told.exit_code == 0, told.stderr
+    objects = {each["kind"]: each for each in yaml.safe_load_all(told.stdout)}
+    pod = objects["Deployment"]["spec"]["template"]["spec"]
+    assert "/vllm:" in pod["containers"][0]["image"]
+    assert objects["Deployment"]["metadata"]["labels"]["app"] == "chat"
+
+
+def test_without_the_hub_a_jumpstart_model_is_answered_with_what_to_add() -> None:
+    told = render(JUMPSTART)
+    assert told.exit_code == 2
+    assert "add --hub" in told.stderr
+
+
+def test_an_unknown_model_in_a_manifest_is_answered_with_the_nearest(run: Run) -> None:
+    told = render(JUMPSTART.replace(SMOL, "smollm2-135m-instruct"), "--hub")
+    assert told.exit_code == 2
+    assert SMOL in told.stderr
