@@ -6,7 +6,7 @@ tells.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -63,7 +63,7 @@ def _rendered(files: tuple[str, ...], custom_service_accounts: bool, hub: bool) 
     return results
 
 
-def _needs_hub() -> None:
+def _needs_hub() -> NoReturn:
     from hyperpod_inference.api.parse import InvalidResource, Problem
 
     fix = "the hub supplies image and settings of a JumpStartModel: add --hub, so that it is asked"

@@ -3,12 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hyperpod_inference.local.aws.cloudformation.order import creation_order
 
+QUICK_INSTALL = Path(__file__).parents[2] / "constructs" / "quick_install.json"
 ROLE = "arn:aws:iam::111122223333:role/example"
 PRINCIPAL = "arn:aws:iam::111122223333:role/admin"
 
@@ -147,6 +149,26 @@ def test_every_resource_of_a_stack_is_made_changed_and_removed(
     assert eks.list_clusters()["clusters"] == ["example"]
     vpcs = client("ec2").describe_vpcs()["Vpcs"]
     assert [vpc["CidrBlock"] for vpc in vpcs if not vpc["IsDefault"]] == []
+
+
+def test_the_quick_install_comes_to_rest_whole_and_goes_again_but_for_what_it_retains(
+    cloudformation: Any, eks: Any, client: Callable[[str], Any]
+) -> None:
+    client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
+    body = json.loads(QUICK_INSTALL.read_text())
+    stack = by_change_set(cloudformation, "CREATE", body)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", cloudformation.describe_stack_events(StackName="stack")
+    assert Counter(resting(cloudformation).values()) == {"CREATE_COMPLETE": len(body["Resources"])}
+    (cluster,) = set(eks.list_clusters()["clusters"]) - {"example"}
+    addon = eks.describe_addon(clusterName=cluster, addonName="amazon-sagemaker-hyperpod-inference")["addon"]
+    assert json.loads(addon["configurationValues"])["executionRoleArn"].startswith(
+        "arn:aws:iam::111122223333:role/"
+    )
+    cloudformation.delete_stack(StackName="stack")
+    rest = resting(cloudformation, stack["StackId"])
+    kept = {body["Resources"][name]["Type"] for name, status in rest.items() if status == "DELETE_SKIPPED"}
+    assert kept == {"AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket"}
+    assert set(rest.values()) == {"DELETE_COMPLETE", "DELETE_SKIPPED"}
 
 
 def test_a_type_that_nobody_models_fails_the_stack_and_what_was_made_goes_again(
