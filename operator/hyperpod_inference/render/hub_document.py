@@ -107,7 +107,7 @@ def _variants(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The properties by type or family; an image that is an alias is looked up."""
     given = _get(document, "HostingInstanceTypeVariants", dict, {})
     aliases = given.get("Aliases") or {}
-    found = {}
+    found: dict[str, Mapping[str, Any]] = {}
     for name, variant in (given.get("Variants") or {}).items():
         properties = dict(variant.get("Properties") or {})
         image = properties.get("ImageUri", "")
