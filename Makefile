@@ -96,12 +96,25 @@ terraform: setup  ## Write the Terraform module's data file from the installatio
 deploy-local: setup  ## Bootstrap, deploy, update and destroy the CDK app with the real cdk, on AWS on loopback
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$$PATH" $(BIN)/python -m hyperpod_inference.local.aws.deployment
 
+SCAN := .venv/scan
+$(SCAN)/.stamp: requirements/scan.txt
+	@echo "==> checkov into $(SCAN)"
+	@$(PYTHON) -m venv --clear $(SCAN)
+	@$(BIN)/uv pip install --quiet --python $(SCAN)/bin/python --require-hashes -r requirements/scan.txt
+	@touch $@
+
+.PHONY: scan
+scan: setup $(SCAN)/.stamp  ## Scan the synthesized templates and the Terraform module with checkov
+	@CDK_OUTDIR=cdk.out CDK_VALIDATION=false $(BIN)/python app.py
+	@$(SCAN)/bin/python -m checkov.main --directory cdk.out --framework cloudformation --compact --quiet --skip-download
+	@$(SCAN)/bin/python -m checkov.main --directory terraform --framework terraform --compact --quiet --skip-download
+
 .PHONY: manifests
 manifests: setup  ## Write the manifests into dist/manifests, and a Helm chart into dist/helm
 	@$(BIN)/hyperpod-inference manifests --examples --output-dir dist/manifests
 	@$(BIN)/hyperpod-inference manifests --helm --output-dir dist/helm
 
-EXTRAS := operator router aws cdk local image dev
+EXTRAS := operator router aws cdk local image dev scan
 # The names and the version are those of hyperpod_inference.api.names.
 IMAGE_REPOSITORY ?= hyperpod-inference
 IMAGE_VERSION = $(shell $(BIN)/python -c 'from hyperpod_inference import __version__; print(__version__)')

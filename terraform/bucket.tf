@@ -10,6 +10,9 @@ locals {
 }
 
 resource "aws_s3_bucket" "tls" {
+  #checkov:skip=CKV2_AWS_62: Nothing acts on a certificate or a log line that appears.
+  #checkov:skip=CKV_AWS_144: Certificates belong to the endpoints of one region and are issued anew elsewhere.
+  #checkov:skip=CKV_AWS_145: Load balancers and SageMaker containers read it without a grant on a key.
   count = local.make_bucket ? 1 : 0
 
   bucket_prefix = "${local.definition.tls_bucket.prefix}${local.account_id}-"
@@ -21,6 +24,9 @@ resource "aws_s3_bucket" "tls" {
 }
 
 resource "aws_s3_bucket" "logs" {
+  #checkov:skip=CKV2_AWS_62: Nothing acts on a certificate or a log line that appears.
+  #checkov:skip=CKV_AWS_144: Certificates belong to the endpoints of one region and are issued anew elsewhere.
+  #checkov:skip=CKV_AWS_145: Load balancers and SageMaker containers read it without a grant on a key.
   count = local.make_bucket ? 1 : 0
 
   bucket_prefix = "hyperpod-inference-logs-"
@@ -83,6 +89,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     status = "Enabled"
 
     filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = local.definition.tls_bucket.abort_days
+    }
 
     noncurrent_version_expiration {
       noncurrent_days = each.key == "tls" ? local.definition.tls_bucket.noncurrent_days : local.definition.log_bucket.noncurrent_days

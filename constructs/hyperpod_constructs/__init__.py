@@ -7,10 +7,12 @@ makes all of it. Each part is a construct of its own and can be passed in instea
 (settings, instance groups, the add-on's configuration) come from `hyperpod_inference.installation`.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from hyperpod_constructs.access_entries import AccessEntry, AccessPolicy
 from hyperpod_constructs.addons import AddonSet, InferenceAddon
 from hyperpod_constructs.checks import add_checks
-from hyperpod_constructs.custom_resources import EndpointError, InferenceEndpoint, JumpStartEndpoint
 from hyperpod_constructs.eks_cluster import ControlPlaneLog, EksCluster, EksClusterProps, ExistingEksCluster
 from hyperpod_constructs.endpoints import Endpoints
 from hyperpod_constructs.hyperpod_cluster import (
@@ -22,17 +24,9 @@ from hyperpod_constructs.hyperpod_cluster import (
     TieredStorage,
 )
 from hyperpod_constructs.inference import HyperPodInference
-from hyperpod_constructs.monitoring import EndpointMetrics
 from hyperpod_constructs.network import ExistingNetwork, Network, NetworkProps
 from hyperpod_constructs.roles import ExistingRoles, InferenceRoles, Pods, ServiceAccountRole
 from hyperpod_constructs.self_hosted import SelfHostedOperator
-from hyperpod_constructs.siblings import (
-    GrafanaWorkspace,
-    Observability,
-    ObservabilityProps,
-    TaskGovernance,
-    TrainingOperator,
-)
 from hyperpod_constructs.stack import ClusterStack, InferenceStack, make_stacks
 from hyperpod_constructs.tls_bucket import TlsBucket, TlsBucketProps
 from hyperpod_inference.installation.addon_configuration import (
@@ -55,6 +49,37 @@ from hyperpod_inference.installation.observability import MetricLevel
 from hyperpod_inference.installation.quotas import ComputeQuota, Preemption, QuotaResource, Sharing
 from hyperpod_inference.installation.settings import Engine, StackSettings
 from hyperpod_inference.installation.trust import Identity
+
+if TYPE_CHECKING:
+    from hyperpod_constructs.custom_resources import EndpointError, InferenceEndpoint, JumpStartEndpoint
+    from hyperpod_constructs.monitoring import EndpointMetrics
+    from hyperpod_constructs.siblings import (
+        GrafanaWorkspace,
+        Observability,
+        ObservabilityProps,
+        TaskGovernance,
+        TrainingOperator,
+    )
+
+_LATER = {
+    "EndpointError": "custom_resources",
+    "EndpointMetrics": "monitoring",
+    "GrafanaWorkspace": "siblings",
+    "InferenceEndpoint": "custom_resources",
+    "JumpStartEndpoint": "custom_resources",
+    "Observability": "siblings",
+    "ObservabilityProps": "siblings",
+    "TaskGovernance": "siblings",
+    "TrainingOperator": "siblings",
+}
+"""What loads services of AWS that the rest does not need: imported when first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+
 
 __all__ = [
     "AccessEntry",

@@ -6,7 +6,7 @@ properties of a new one or the one that exists; a construct of this package made
 
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
@@ -15,19 +15,12 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from hyperpod_constructs.addons import NO_OPTIONS, AddonSet, InferenceAddon, Options
-from hyperpod_constructs.custom_resources import grant_invoke
 from hyperpod_constructs.eks_cluster import EksCluster, EksClusterLike, EksClusterProps
 from hyperpod_constructs.hyperpod_cluster import HyperPodCluster, HyperPodClusterLike, HyperPodClusterProps
 from hyperpod_constructs.naming import tag_all
 from hyperpod_constructs.network import Network, NetworkLike, NetworkProps
 from hyperpod_constructs.roles import ExistingRoles, InferenceRoles, Pods
 from hyperpod_constructs.self_hosted import SelfHostedOperator
-from hyperpod_constructs.siblings import (
-    Observability,
-    ObservabilityProps,
-    TaskGovernance,
-    TrainingOperator,
-)
 from hyperpod_constructs.tls_bucket import TlsBucket, TlsBucketProps
 from hyperpod_inference.installation.addon_configuration import (
     AddonConfiguration,
@@ -41,6 +34,15 @@ from hyperpod_inference.installation.errors import PropertyError, require
 from hyperpod_inference.installation.quotas import ComputeQuota
 from hyperpod_inference.installation.settings import Engine
 from hyperpod_inference.installation.trust import Identity
+
+# At run time only where asked for: each service's module costs a synth that does not need it.
+if TYPE_CHECKING:
+    from hyperpod_constructs.siblings import (
+        Observability,
+        ObservabilityProps,
+        TaskGovernance,
+        TrainingOperator,
+    )
 
 _NEW_NETWORK: Final = NetworkProps()
 _NEW_EKS: Final = EksClusterProps()
@@ -108,7 +110,7 @@ class HyperPodInference(Construct):
         training_operator: bool = False,
         task_governance: bool = False,
         compute_quotas: Sequence[ComputeQuota] = (),
-        observability: bool | ObservabilityProps = False,
+        observability: "bool | ObservabilityProps" = False,
         tags: Mapping[str, str] = _NO_TAGS,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -149,6 +151,8 @@ class HyperPodInference(Construct):
 
     def grant_invoke(self, grantee: iam.IGrantable, endpoint_name: str) -> iam.Grant:
         """Let `grantee` invoke the SageMaker endpoint of that name, and no other."""
+        from hyperpod_constructs.custom_resources import grant_invoke
+
         return grant_invoke(self, grantee, endpoint_name)
 
     def grant_read_weights(self, bucket: s3.IBucket, prefix: str = "") -> None:
@@ -278,7 +282,9 @@ class HyperPodInference(Construct):
             roles=self.roles,
         )
 
-    def _task_governance(self, quotas: Sequence[ComputeQuota]) -> TaskGovernance:
+    def _task_governance(self, quotas: Sequence[ComputeQuota]) -> "TaskGovernance":
+        from hyperpod_constructs.siblings import TaskGovernance
+
         made = TaskGovernance(
             self,
             "TaskGovernance",
@@ -289,7 +295,9 @@ class HyperPodInference(Construct):
         self._on_nodes(made)
         return made
 
-    def _training_operator(self) -> TrainingOperator:
+    def _training_operator(self) -> "TrainingOperator":
+        from hyperpod_constructs.siblings import TrainingOperator
+
         made = TrainingOperator(
             self,
             "TrainingOperator",
@@ -300,7 +308,9 @@ class HyperPodInference(Construct):
         made.node.add_dependency(self.dependencies)
         return made
 
-    def _observability(self, asked: bool | ObservabilityProps) -> Observability:
+    def _observability(self, asked: "bool | ObservabilityProps") -> "Observability":
+        from hyperpod_constructs.siblings import Observability, ObservabilityProps
+
         made = Observability(
             self,
             "Observability",

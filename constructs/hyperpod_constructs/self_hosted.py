@@ -14,8 +14,7 @@ from constructs import Construct
 
 from hyperpod_constructs.roles import InferenceRoles
 
-_SYNTH: Final = "python -m hyperpod_charts.synth --no-example --output-dir operator"
-_APPLY: Final = "kubectl apply --server-side -f operator/"
+_APPLY: Final = "hyperpod-inference manifests | kubectl apply --server-side -f -"
 
 
 class SelfHostedOperator(Construct):
@@ -58,5 +57,5 @@ class SelfHostedOperator(Construct):
         aliases = {name: str(field.alias) for name, field in OperatorSettings.model_fields.items()}
         self.environment = dict(sorted((aliases[name], str(getattr(settings, name))) for name in given))
         variables = " ".join(f"{name}={value}" for name, value in self.environment.items())
-        self.command = f"{variables} {_SYNTH} && {_APPLY}"
+        self.command = f"{variables} {_APPLY}"
         CfnOutput(self, "Command", value=self.command, description="Installs the operator from the charts")

@@ -79,7 +79,10 @@ class TlsBucket(Construct):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             versioned=True,
             lifecycle_rules=[
-                s3.LifecycleRule(noncurrent_version_expiration=Duration.days(TLS_BUCKET.noncurrent_days))
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=Duration.days(TLS_BUCKET.abort_days),
+                    noncurrent_version_expiration=Duration.days(TLS_BUCKET.noncurrent_days),
+                )
             ],
             removal_policy=removal,
         )
@@ -129,6 +132,7 @@ class TlsBucket(Construct):
             versioned=True,
             lifecycle_rules=[
                 s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=Duration.days(LOG_BUCKET.abort_days),
                     expiration=Duration.days(LOG_BUCKET.days or 0),
                     noncurrent_version_expiration=Duration.days(LOG_BUCKET.noncurrent_days),
                 )

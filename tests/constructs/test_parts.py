@@ -211,8 +211,7 @@ def test_the_self_hosted_engine_has_no_inference_addon_and_says_how_to_install_t
         "AWS_REGION=X EKS_CLUSTER_NAME=mine EXECUTION_ROLE_ARN=X "
         f"HYPERPOD_CLUSTER_ARN={HYPERPOD.cluster_arn} JUMPSTART_GATED_MODEL_DOWNLOAD_ARN=X "
         "TLS_CERTIFICATE_OUTPUT_S3URI=s3://X "
-        "python -m hyperpod_charts.synth --no-example --output-dir operator "
-        "&& kubectl apply --server-side -f operator/"
+        "hyperpod-inference manifests | kubectl apply --server-side -f -"
     )
     drivers = template.find_resources("AWS::EKS::PodIdentityAssociation").values()
     assert "mount-s3" in {each["Properties"]["Namespace"] for each in drivers}

@@ -138,6 +138,7 @@ def _cdk_bucket(body: Mapping[str, Any], denied: list[Any]) -> dict[str, Any]:
         "ownership": body["OwnershipControls"]["Rules"][0]["ObjectOwnership"],
         "noncurrent_days": rule["NoncurrentVersionExpiration"]["NoncurrentDays"],
         "days": rule.get("ExpirationInDays"),
+        "abort_days": rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"],
         "log_prefix": body.get("LoggingConfiguration", {}).get("LogFilePrefix"),
         "denied": denied[0] if denied == [denied[0]] * 2 else denied,
         "tags": _tags(body),
@@ -310,9 +311,8 @@ def _terraform_bucket(blocks: Mapping[str, dict[str, Any]], data: Parts, name: s
     encryption = blocks["aws_s3_bucket_server_side_encryption_configuration.this"]["rule"][0]
     public = blocks["aws_s3_bucket_public_access_block.this"]
     policy = blocks["aws_s3_bucket_policy.this"]["policy"]
-    assert f"local.definition.{'tls' if name == 'tls' else 'log'}_bucket.noncurrent_days" in str(
-        blocks["aws_s3_bucket_lifecycle_configuration.this"]
-    )
+    lifecycle = blocks["aws_s3_bucket_lifecycle_configuration.this"]
+    assert f"local.definition.{'tls' if name == 'tls' else 'log'}_bucket.noncurrent_days" in str(lifecycle)
     return {
         "versioning": blocks["aws_s3_bucket_versioning.this"]["versioning_configuration"][0]["status"].strip(
             '"'
@@ -324,6 +324,7 @@ def _terraform_bucket(blocks: Mapping[str, dict[str, Any]], data: Parts, name: s
         ),
         "noncurrent_days": settings["noncurrent_days"],
         "days": settings["days"],
+        "abort_days": settings["abort_days"] if "abort_days" in str(lifecycle) else None,
         "log_prefix": settings["log_prefix"] if "aws_s3_bucket_logging.tls" in blocks else None,
         "denied": sorted(
             [

@@ -5,7 +5,7 @@ None; what may not be read becomes an `Unread` with AWS's own words, so that one
 nothing else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -53,14 +53,18 @@ def _of_cluster(account: "_Account", name: str, cluster: Mapping[str, Any]) -> d
         "addons": _tried("eks:ListAddons", lambda: account.addons(name), {}),
         "versions": _tried("eks:DescribeAddonVersions", lambda: account.versions(version), ()),
     }
-    if "vpcId" in vpc:
-        id_ = vpc["vpcId"]
-        found |= {
-            "s3_route_tables": _tried("ec2:DescribeVpcEndpoints", lambda: account.s3_route_tables(id_), ()),
-            "subnet_route_tables": _tried("ec2:DescribeRouteTables", lambda: account.route_tables(vpc), {}),
-            "tagged_subnets": _tried("ec2:DescribeSubnets", lambda: account.tagged_subnets(vpc), ()),
-        }
-    return found
+    subnets = tuple(vpc.get("subnetIds", ()))
+    id_ = vpc.get("vpcId") or _tried("ec2:DescribeSubnets", lambda: account.vpc_of(subnets), "")
+    if isinstance(id_, Unread):
+        return found | dict.fromkeys(("s3_route_tables", "subnet_route_tables", "tagged_subnets"), id_)
+    network = {
+        "s3_route_tables": _tried("ec2:DescribeVpcEndpoints", lambda: account.s3_route_tables(id_), ()),
+        "subnet_route_tables": _tried(
+            "ec2:DescribeRouteTables", lambda: account.route_tables(id_, subnets), {}
+        ),
+        "tagged_subnets": _tried("ec2:DescribeSubnets", lambda: account.tagged_subnets(id_), ()),
+    }
+    return found | network
 
 
 def _tried(call: str, ask: Callable[[], Value], absent: Absent) -> Value | Absent | Unread:
@@ -154,10 +158,15 @@ class _Account:
         gateways = [each for each in endpoints if each.get("VpcEndpointType") == "Gateway"]
         return tuple(table for each in gateways for table in each.get("RouteTableIds", ()))
 
-    def route_tables(self, vpc: Mapping[str, Any]) -> dict[str, str]:
+    def vpc_of(self, subnets: Sequence[str]) -> str:
+        """The VPC that the subnets are in."""
+        ec2 = self._client("ec2")
+        return str(ec2.describe_subnets(SubnetIds=list(subnets[:1]))["Subnets"][0]["VpcId"])
+
+    def route_tables(self, vpc_id: str, subnets: Sequence[str]) -> dict[str, str]:
         """Each subnet of the cluster to its route table: its own, else the VPC's main one."""
         ec2 = self._client("ec2")
-        filters = [{"Name": "vpc-id", "Values": [vpc["vpcId"]]}]
+        filters = [{"Name": "vpc-id", "Values": [vpc_id]}]
         tables = ec2.describe_route_tables(Filters=filters)["RouteTables"]
         own, main = {}, ""
         for table in tables:
@@ -166,12 +175,12 @@ class _Account:
                     main = table["RouteTableId"]
                 elif "SubnetId" in association:
                     own[association["SubnetId"]] = table["RouteTableId"]
-        return {subnet: own.get(subnet, main) for subnet in vpc.get("subnetIds", ())}
+        return {subnet: own.get(subnet, main) for subnet in subnets}
 
-    def tagged_subnets(self, vpc: Mapping[str, Any]) -> tuple[str, ...]:
+    def tagged_subnets(self, vpc_id: str) -> tuple[str, ...]:
         """Subnets of the VPC that internal load balancers may use."""
         ec2 = self._client("ec2")
-        filters = [{"Name": "vpc-id", "Values": [vpc["vpcId"]]}, {"Name": "tag-key", "Values": [_TAG]}]
+        filters = [{"Name": "vpc-id", "Values": [vpc_id]}, {"Name": "tag-key", "Values": [_TAG]}]
         return tuple(each["SubnetId"] for each in ec2.describe_subnets(Filters=filters)["Subnets"])
 
 

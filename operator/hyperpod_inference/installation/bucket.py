@@ -14,6 +14,7 @@ class BucketSettings:
         days: how long objects stay; None for ever.
         log_prefix: where its access logs go in the other bucket; None without.
         minimum_tls: lowest version of TLS that is served.
+        abort_days: after how long an upload that was never finished is given up.
     """
 
     prefix: str | None = None
@@ -21,6 +22,7 @@ class BucketSettings:
     days: int | None = None
     log_prefix: str | None = None
     minimum_tls: float = 1.2
+    abort_days: int = 7
 
     def to_dict(self) -> dict[str, Any]:
         """For a data file."""

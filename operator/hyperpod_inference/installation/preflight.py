@@ -189,7 +189,9 @@ def _role(spec: RoleSpec, role: Role | Unread | None, issuer: str | None) -> Fin
     if isinstance(role, Unread):
         yield _unread(name, role)
     elif role is None:
-        yield Finding(name, Verdict.MISSING, "there is none", f"Create it: {spec.description}.")
+        yield Finding(
+            name, Verdict.MISSING, "there is none", f"Let the CDK or Terraform make it: {spec.description}."
+        )
     else:
         if issuer:
             subject = spec.account.subject
