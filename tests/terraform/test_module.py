@@ -16,7 +16,7 @@ from hyperpod_inference.installation.terraform import text
 
 MODULE = Path(__file__).resolve().parents[2] / "terraform"
 FACTS = Path(__file__).parent / "published" / "aws-provider.txt"
-META = {"count", "for_each", "depends_on", "lifecycle", "provider", "__is_block__"}
+META = {"count", "for_each", "depends_on", "lifecycle", "provider", "__is_block__", "__comments__"}
 ROLE = "arn:aws:iam::111122223333:role"
 
 Blocks = list[tuple[str, dict[str, Any]]]
