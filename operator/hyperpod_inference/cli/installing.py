@@ -3,6 +3,7 @@
 The settings are a YAML file with the keys of the CDK context, without their prefix; `--set` overrides one.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,7 +116,7 @@ def load(source: str | None, changes: Sequence[str]) -> StackSettings:
 
 def _read(source: str) -> dict[str, Any]:
     try:
-        text = click.get_text_stream("stdin").read() if source == "-" else Path(source).read_text("utf-8")
+        text = sys.stdin.read() if source == "-" else Path(source).read_text("utf-8")
         values = yaml.safe_load(text)
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from None

@@ -120,4 +120,4 @@ class Iam:
 
 def _document(value: Any) -> Document:
     """botocore decodes policy documents itself; a double may hand out text."""
-    return json.loads(urllib.parse.unquote(value)) if isinstance(value, str) else value
+    return dict(json.loads(urllib.parse.unquote(value)) if isinstance(value, str) else value)

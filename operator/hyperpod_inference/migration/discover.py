@@ -1,7 +1,8 @@
 """Looks at the cluster and the account and changes nothing; all that may not be read is told at once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from hyperpod_inference.api import names
@@ -20,6 +21,8 @@ INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
 CERTIFICATE_ANNOTATION = "alb.ingress.kubernetes.io/certificate-arn"
 HELM_RELEASE = "meta.helm.sh/release-name"
 T = TypeVar("T")
+Otherwise = TypeVar("Otherwise")
+NOTHING: list[Body] = []
 
 
 class Discovery:
@@ -35,7 +38,7 @@ class Discovery:
         self._denied += await permissions.missing(world.client)
         account = await self._account()
         releases, unreadable = await self._releases()
-        bodies = await self._seen(lambda: endpoints.bodies(world.client), [])
+        bodies = await self._seen(lambda: endpoints.bodies(world.client), NOTHING)
         return Discovered(
             account=account,
             releases=releases,
@@ -75,7 +78,7 @@ class Discovery:
             return found.items
 
         read, unreadable = [], []
-        for secret in await self._seen(listed, []):
+        for secret in await self._seen(listed, NOTHING):
             try:
                 read.append(decode(secret))
             except UnreadableRelease as error:
@@ -93,7 +96,7 @@ class Discovery:
         for release in releases:
             settings = values.read(release)
             for arn in filter(None, settings.role_arns):
-                role = await self._asked(lambda arn=arn: self._world.iam.role(arn), None)
+                role = await self._asked(partial(self._world.iam.role, arn), None)
                 if role is not None:
                     found[arn] = role
         return found
@@ -109,7 +112,7 @@ class Discovery:
                 replicas=each["spec"].get("replicas", 1),
                 release=(each["metadata"].get("annotations") or {}).get(HELM_RELEASE, ""),
             )
-            for each in await self._seen(listed, [])
+            for each in await self._seen(listed, NOTHING)
         )
 
     async def _aws_objects(self, bodies: list[Body]) -> list[AwsObject]:
@@ -127,7 +130,7 @@ class Discovery:
             return (await self._world.client.list(INGRESSES)).items
 
         ours, missing = _ingress_names(bodies), []
-        for ingress in await self._seen(listed, []):
+        for ingress in await self._seen(listed, NOTHING):
             of = ours.get((ingress["metadata"]["namespace"], ingress["metadata"]["name"]))
             if of is None:
                 continue
@@ -136,7 +139,7 @@ class Discovery:
                 named.setdefault(certificate, of)
             for entry in ((ingress.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ():
                 host = entry.get("hostname", "")
-                arn = await self._asked(lambda host=host: self._world.tagging.load_balancer(host), None)
+                arn = await self._asked(partial(self._world.tagging.load_balancer, host), None)
                 if arn:
                     named.setdefault(arn, of)
                 elif host:
@@ -158,9 +161,9 @@ class Discovery:
         async def listed() -> list[Body]:
             return (await self._world.client.list(resource)).items
 
-        return [each["metadata"]["name"] for each in await self._seen(listed, [])]
+        return [each["metadata"]["name"] for each in await self._seen(listed, NOTHING)]
 
-    async def _asked(self, call: Callable[[], T], otherwise: T) -> T:
+    async def _asked(self, call: Callable[[], T], otherwise: Otherwise) -> T | Otherwise:
         """An answer of AWS; a refusal is noted and the look goes on."""
         try:
             return await asyncio.to_thread(call)
@@ -168,10 +171,10 @@ class Discovery:
             self._denied.append(_may_not(error))
             return otherwise
 
-    async def _seen(self, look: Callable[[], object], otherwise: T) -> T:
+    async def _seen(self, look: Callable[[], Awaitable[T]], otherwise: Otherwise) -> T | Otherwise:
         """An answer of the API server; a refusal is noted and the look goes on."""
         try:
-            return await look()  # type: ignore[misc, no-any-return]
+            return await look()
         except Forbidden as error:
             self._denied.append(f"The cluster refuses: {error.message or error}.")
         except NotFound:

@@ -159,18 +159,18 @@ def _notes(found: Discovered, release: Release, settings: HelmValues) -> Iterato
         for each in found.workloads:
             if each.name == name and each.release != release.name:
                 yield f"left alone: Deployment {each.namespace}/{name}, which this release did not install"
-    for each in found.aws_objects:
-        if each.tags is None:
-            yield f"{each.id} (of {each.of}) is not tagged: {each.error}"
+    for thing in found.aws_objects:
+        if thing.tags is None:
+            yield f"{thing.id} (of {thing.of}) is not tagged: {thing.error}"
 
 
 def _steps(
     found: Discovered, release: Release, settings: HelmValues, version: str, options: Options
 ) -> Iterator[AnyStep]:
     """In this order, so that no two operators ever work against each other."""
-    for each in found.aws_objects:
-        if each.tags is not None and each.tags.get(KEY) != VALUE:
-            yield TagObject(target=each.id, of=each.of)
+    for thing in found.aws_objects:
+        if thing.tags is not None and thing.tags.get(KEY) != VALUE:
+            yield TagObject(target=thing.id, of=thing.of)
     roles = new_roles(found, settings)
     yield from roles.values()
     if not options.skip_dependencies:

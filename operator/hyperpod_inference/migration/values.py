@@ -87,9 +87,11 @@ def is_inference(release: Release) -> bool:
 def read(release: Release) -> HelmValues:
     """The settings of a release for which `is_inference` holds."""
     computed, given = _own(release, release.computed), _own(release, release.values)
-    texts = {name: _text(computed, paths) for name, paths in PATHS.items()}
+    texts: dict[str, Any] = {name: _text(computed, paths) for name, paths in PATHS.items()}
     texts["tls_bucket"] = texts["tls_bucket"].removeprefix("s3://").strip("/")
-    switches = {name: bool(at(computed, path, default)) for name, (path, default) in SWITCHES.items()}
+    switches: dict[str, Any] = {
+        name: bool(at(computed, path, default)) for name, (path, default) in SWITCHES.items()
+    }
     return HelmValues(
         **texts,
         **switches,

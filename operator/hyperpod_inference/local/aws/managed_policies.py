@@ -1,7 +1,5 @@
 """AWS's managed policies that an installation attaches: moto knows none of HyperPod's."""
 
-import json
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -12,7 +10,7 @@ from hyperpod_inference.installation.roles import RoleSpec, statements
 from hyperpod_inference.local.aws.replace import replace
 
 SPECS = [each for each in vars(roles).values() if isinstance(each, RoleSpec) and each.aws_policy]
-_PUBLISHED = datetime(2026, 1, 1, tzinfo=UTC)
+_PUBLISHED = "2026-01-01T00:00:00+00:00"
 
 
 @cache
@@ -29,13 +27,11 @@ def install() -> None:
 
 def _policy(backend: IAMBackend, spec: RoleSpec) -> AWSManagedPolicy:
     document = {"Version": "2012-10-17", "Statement": statements(spec.document) if spec.document else []}
-    return AWSManagedPolicy(
-        str(spec.aws_policy),
-        account_id=backend.account_id,
-        region=backend.region_name,
-        default_version_id="v1",
-        path="/",
-        document=json.dumps(document),
-        create_date=_PUBLISHED,
-        update_date=_PUBLISHED,
-    )
+    data = {
+        "DefaultVersionId": "v1",
+        "Path": "/",
+        "Document": document,
+        "CreateDate": _PUBLISHED,
+        "UpdateDate": _PUBLISHED,
+    }
+    return AWSManagedPolicy.from_data(str(spec.aws_policy), backend.account_id, backend.region_name, data)
