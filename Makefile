@@ -68,8 +68,8 @@ kv-cache: setup  ## Write the table of cache sizes into docs/kv-cache.md
 	@$(BIN)/python -m hyperpod_inference.render.kv_cache.reference docs/kv-cache.md
 
 .PHONY: faults
-faults: setup  ## The operator under the faults that are scripted so far, through a proxy
-	@HYPERPOD_FAULTS=all $(BIN)/python -m pytest tests/faults -v $(PYTEST_ARGS)
+faults: setup  ## The whole fault table, printed and written into docs/faults.md
+	@HYPERPOD_FAULTS=all HYPERPOD_FAULTS_REPORT=docs/faults.md $(BIN)/python -m pytest tests/faults -v $(PYTEST_ARGS)
 
 .PHONY: check
 check: setup  ## Lint, format, types, layers

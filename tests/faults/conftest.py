@@ -10,6 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the rig is a package of this folder's own
 
+from faultrig.report import Row, machine, page, row_of
+from faultrig.selection import full
 from faultrig.snapshot import NAMESPACE
 from faultrig.trial import Baseline, World
 
@@ -18,6 +20,36 @@ from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.errors import ApiError
+
+_rows: dict[str, Row] = {}
+_controls: dict[str, bool] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    """Keep what each test of a row says and cost."""
+    report = yield
+    name = getattr(item, "originalname", "")
+    if name.startswith("test_f") and (call.when == "call" or report.failed):
+        _, control, bug = name.partition("_the_table_catches_")
+        if control:
+            _controls[bug] = report.passed
+        else:
+            row = _rows.setdefault(row_of(name), Row())
+            row.passed, row.failed = row.passed + report.passed, row.failed + report.failed
+            row.outcomes += item.funcargs["world"].outcomes if "world" in item.funcargs else []
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table; HYPERPOD_FAULTS_REPORT names the file that it goes into as well."""
+    if not _rows or not full():
+        return
+    terminalreporter.section("fault table")
+    text = page(_rows, _controls, machine())
+    terminalreporter.write_line(text)
+    if file := os.environ.get("HYPERPOD_FAULTS_REPORT"):
+        Path(file).write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

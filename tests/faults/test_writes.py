@@ -12,7 +12,7 @@ from faultrig.trial import ACTIONS, World, eventually
 
 from hyperpod_inference.controllers.kinds import ENDPOINTS
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 CHILDREN = ("persistentvolumes", "persistentvolumeclaims", "services", "deployments")
 

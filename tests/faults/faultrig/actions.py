@@ -94,6 +94,29 @@ class Then:
         return response
 
 
+@dataclass
+class Crash:
+    """Kill the writer around its write, by `hook`; whatever else it sends while it dies is lost.
+
+    effect: the write reaches the API server. answered: and the writer still reads the answer.
+    """
+
+    hook: Hook
+    effect: bool = True
+    answered: bool = False
+    dying: bool = False
+
+    async def __call__(self, upstream: Upstream, request: web.Request, call: Call) -> web.StreamResponse:
+        if self.dying:
+            await asyncio.Event().wait()
+        self.dying = True
+        action = Then(self.hook) if self.answered else Lose(self.effect, self.hook)
+        try:
+            return await action(upstream, request, call)
+        finally:
+            self.dying = False
+
+
 @dataclass(frozen=True)
 class Wait:
     """Answer late, or with `until`, not before that is over."""
@@ -171,6 +194,75 @@ def each_line(change: Callable[[bytes], Iterable[bytes]]) -> Edit:
         async for line in lines:
             for each in change(line):
                 yield each
+
+    return edit
+
+
+def coalesced(seconds: float) -> Edit:
+    """Only the last state of each object in every so many seconds; what came and went is never seen."""
+
+    async def edit(lines: AsyncIterator[bytes], response: ClientResponse) -> AsyncIterator[bytes]:
+        async for batch in batches(lines, seconds):
+            latest: dict[str, dict[str, Any]] = {}
+            for line in batch:
+                event = json.loads(line)
+                uid = event["object"]["metadata"].get("uid", "")
+                before = latest.pop(uid, None)
+                if before is not None and before["type"] == "ADDED":
+                    if event["type"] == "DELETED":
+                        continue
+                    event["type"] = "ADDED"
+                latest[uid] = event
+            for event in latest.values():
+                yield json.dumps(event).encode() + b"\n"
+
+    return edit
+
+
+async def batches(lines: AsyncIterator[bytes], seconds: float) -> AsyncIterator[list[bytes]]:
+    """The lines that come within so many seconds of the first of them, together."""
+    queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async def read() -> None:
+        async for line in lines:
+            queue.put_nowait(line)
+        queue.put_nowait(None)
+
+    reading = asyncio.ensure_future(read())
+    try:
+        while (line := await queue.get()) is not None:
+            batch = [line]
+            await asyncio.sleep(seconds)
+            while not queue.empty() and (more := queue.get_nowait()) is not None:
+                batch.append(more)
+            yield batch
+            if reading.done() and queue.empty():
+                return
+    finally:
+        reading.cancel()
+
+
+def replayed(count: int) -> Edit:
+    """After each event, up to so many that came before it, once more."""
+
+    async def edit(lines: AsyncIterator[bytes], response: ClientResponse) -> AsyncIterator[bytes]:
+        before: list[bytes] = []
+        async for line in lines:
+            yield line
+            for old in before[-count:]:
+                yield old
+            before.append(line)
+
+    return edit
+
+
+def delayed(seconds: float) -> Edit:
+    """Every event so many seconds late, so that those of other kinds overtake it."""
+
+    async def edit(lines: AsyncIterator[bytes], response: ClientResponse) -> AsyncIterator[bytes]:
+        async for batch in batches(lines, seconds):
+            for line in batch:
+                yield line
 
     return edit
 

@@ -3,6 +3,7 @@
 import itertools
 import multiprocessing
 import os
+import re
 import runpy
 import signal
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ class OperatorProcess:
     relist_pause: float = 1.0
     page_limit: int = 500
     version: str = ""
+    environ: dict[str, str] = field(default_factory=dict)
     number: int = field(default_factory=lambda: next(_numbers))
 
     @property
@@ -48,7 +50,12 @@ class OperatorProcess:
             "address": address,
             "page_limit": self.page_limit,
             "version": self.version,
-            "environ": {"OPERATOR_NAMESPACE": self.namespace, "ENABLE_WEBHOOKS": "false"},
+            "environ": {
+                "OPERATOR_NAMESPACE": self.namespace,
+                "ENABLE_WEBHOOKS": "false",
+                "AWS_REGION": "us-west-2",
+                **self.environ,
+            },
         }
         self._process = _context.Process(
             target=runpy.run_path,
@@ -58,6 +65,15 @@ class OperatorProcess:
         )
         self._process.start()
         return self
+
+    def peak(self) -> float:
+        """The largest resident set so far in MiB; 0 when it is gone."""
+        try:
+            status = Path(f"/proc/{self._process.pid}/status").read_text()
+        except OSError:
+            return 0.0
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        return int(found[1]) / 1024 if found else 0.0
 
     def kill(self) -> None:
         """SIGKILL, and wait for the end."""

@@ -5,11 +5,11 @@ import json
 import re
 from typing import Any
 
-from hyperpod_inference.controllers.caches import CHILD_KINDS, owner_selector
+from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS, owner_selector
 from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import NotFound
-from hyperpod_inference.kube.resources import Body
+from hyperpod_inference.kube.resources import DEPLOYMENTS, Body
 
 NAMESPACE = "faults"
 FOREIGN = "example.com/kept"
@@ -17,14 +17,18 @@ FOREIGN = "example.com/kept"
 _VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "clusterIP"}
 _VOLATILE |= {"clusterIPs", "deployment.kubernetes.io/revision", "deletionGracePeriodSeconds"}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_HASH = re.compile(r"(/spec-hash\": \")[0-9a-f]{16}")
 _MARK = re.compile(r"(-model-|model-volume\": \")[0-9a-f]{8}")
 
 
 async def children(client: Client, name: str) -> list[Body]:
     """The children that are there to stay: an object that is being deleted only waits for its finalizers."""
     found: list[Body] = []
-    for resource in CHILD_KINDS:
-        listed = await client.list(resource, label_selector=owner_selector(NAMESPACE, name))
+    for resource in (*CHILD_KINDS, *OPTIONAL_KINDS):
+        try:
+            listed = await client.list(resource, label_selector=owner_selector(NAMESPACE, name))
+        except NotFound:  # nobody installed the kind
+            continue
         found += [each for each in listed.items if not each["metadata"].get("deletionTimestamp")]
     return found
 
@@ -46,13 +50,26 @@ async def snapshot(client: Client, name: str) -> dict[str, Any]:
         return {"children": held, "endpoint": None}
     owned = {_label(each, name): _plain(each, name) for each in await children(client, name)}
     status = body.get("status") or {}
-    # The Deployment's generation counts edits, and the reason of its Progressing condition depends on when
-    # its own controller looked. Neither is the operator's; both differ between undisturbed runs.
-    if mirror := status.get("deploymentStatus", {}).get("status"):
-        mirror.pop("observedGeneration", None)
-        mirror["conditions"] = {each["type"]: each["status"] for each in mirror.get("conditions", ())}
+    # The Deployment's status differs between undisturbed runs, in its times, counts and reasons; that it is
+    # mirrored does not, so only where the mirror differs from the live one is told.
+    if (mirror := status.get("deploymentStatus", {}).get("status")) is not None:
+        deployment = await _deployment(client, name)
+        status["deploymentStatus"]["status"] = differences(_status(deployment), _status({"status": mirror}))
     said = {"finalizers": body["metadata"].get("finalizers"), "status": status}
     return {"children": owned, "endpoint": _plain(said, name)}
+
+
+def _status(deployment: Body) -> dict[str, Any]:
+    """A Deployment's status, its conditions by type."""
+    status = dict(deployment.get("status") or {})
+    return status | {"conditions": {each["type"]: each for each in status.get("conditions", ())}}
+
+
+async def _deployment(client: Client, name: str) -> Body:
+    try:
+        return await client.get(DEPLOYMENTS, name, NAMESPACE)
+    except NotFound:
+        return {}
 
 
 def identities(objects: list[Body], name: str) -> dict[str, str]:
@@ -84,6 +101,7 @@ def _without(value: Any) -> Any:
 def _words(text: str, name: str) -> str:
     """The text with names and times replaced by what they are."""
     text = re.sub(rf"{name}-[0-9a-f]{{7,10}}(-[a-z0-9]{{5}})?", "POD", text)
+    text = _HASH.sub(r"\1HASH", text)
     return _MARK.sub(r"\1MARK", _TIME.sub("TIME", text.replace(name, "NAME")))
 
 

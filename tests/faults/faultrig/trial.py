@@ -6,7 +6,9 @@ the cluster is as after the fault-free run of the same action. Then the oracle: 
 """
 
 import asyncio
+import bisect
 import contextlib
+import copy
 import itertools
 import time
 from collections.abc import Awaitable, Callable
@@ -18,7 +20,15 @@ import yaml
 from faultrig.calls import Call
 from faultrig.process import OperatorProcess
 from faultrig.proxy import FaultProxy, Rule
-from faultrig.snapshot import FOREIGN, NAMESPACE, children, differences, endpoint, identities, snapshot
+from faultrig.snapshot import (
+    FOREIGN,
+    NAMESPACE,
+    children,
+    differences,
+    endpoint,
+    identities,
+    snapshot,
+)
 
 from hyperpod_inference.controllers.caches import owner_selector
 from hyperpod_inference.controllers.kinds import ENDPOINTS
@@ -33,7 +43,7 @@ HUGGING_FACE = {
     "modelLocation": None,
     "huggingFaceModel": {"modelId": "org/model"},
 }
-CONVERGE = 40.0
+CONVERGE = 120.0
 """Seconds within which a cluster must be as wanted; production's back-off is part of it."""
 QUIET = 1.0
 """Seconds without a write that count as quiet."""
@@ -47,11 +57,12 @@ class Failed(AssertionError):  # noqa: N818 - a verdict
 
 @dataclass
 class Outcome:
-    """What a trial cost."""
+    """What a trial cost: rate is the most requests within a second, memory the peak in MiB."""
 
     writes: int
-    requests: int
     seconds: float
+    rate: int
+    memory: float
 
 
 @dataclass
@@ -61,8 +72,18 @@ class Baseline:
     end: dict[str, Any]
     writes: list[Call]
 
+    def without_foreign(self, *made_again: str) -> "Baseline":
+        """The same, but what was deleted and made again lost the annotation that somebody had put on it."""
+        end = copy.deepcopy(self.end)
+        for child in made_again:
+            end["children"][child]["metadata"]["annotations"].pop(FOREIGN)
+        return Baseline(end, self.writes)
 
-ACTIONS = ("create", "scale", "change", "rename", "delete")
+
+NO_HUGGING_FACE = {"huggingFaceModel": None}
+STARTS = {"back": "huggingface"}
+"""Actions that start from another endpoint than the plain example."""
+ACTIONS = ("create", "scale", "change", "route", "rename", "delete")
 _names = itertools.count(1)
 
 
@@ -78,8 +99,8 @@ class World:
 
     async def act(self, action: str, name: str) -> None:
         """What the user does."""
-        if action == "create":
-            await self.client.apply(_example(name), "user")
+        if action in ("create", "huggingface"):
+            await self.client.apply(_example(name, action), "user")
             return
         if action == "delete":
             await self.client.delete(ENDPOINTS, name, NAMESPACE)
@@ -87,7 +108,9 @@ class World:
         specs: dict[str, Any] = {
             "scale": {"replicas": 3},
             "change": {"worker": {"image": "vllm/vllm-openai:v0.11.0"}},
+            "route": {"invocationEndpoint": "v1/completions"},
             "rename": {"modelSourceConfig": HUGGING_FACE},
+            "back": {"modelSourceConfig": {**_example(name)["spec"]["modelSourceConfig"], **NO_HUGGING_FACE}},
         }
         await self.client.patch(ENDPOINTS, name, NAMESPACE, {"spec": specs[action]}, MERGE_PATCH)
 
@@ -98,6 +121,8 @@ class World:
                 await self.act(action, trial.name)
                 end = await trial.settled()
                 await trial.quiet()
+                if end["endpoint"] is not None:
+                    assert end["endpoint"]["status"]["deploymentStatus"]["status"] == []
                 self.baselines[action] = Baseline(end, trial.writes())
         return self.baselines[action]
 
@@ -126,6 +151,7 @@ class Trial:
     async def __aenter__(self) -> "Trial":
         self.client = self.world.client
         self.proxy = await FaultProxy(self.client.config).__aenter__()
+        self.proxy.rules += self.options.pop("rules", ())
         self.operators: list[OperatorProcess] = []
         self.operator = self.start()
         await self.watching()
@@ -153,17 +179,20 @@ class Trial:
         self.operator.kill()
         self.start()
 
-    async def watching(self) -> None:
-        """Until the operator follows every kind it needs, so that a fault meets a running operator."""
+    async def watching(self, since: int = 0) -> None:
+        """Until the operator follows every kind it needs, so that a fault meets a running operator.
+
+        since: count only what was asked from the so-manyeth call on.
+        """
         needed = {"inferenceendpointconfigs", "deployments", "services", "pods", "persistentvolumes"}
 
         async def all_watched() -> bool:
-            return needed <= {call.resource for call in self.proxy.calls if call.watch}
+            return needed <= {call.resource for call in self.proxy.calls[since:] if call.watch}
 
         await eventually(all_watched, self.explain)
 
     async def _prepare(self) -> None:
-        await self.world.act("create", self.name)
+        await self.world.act(STARTS.get(self.action, "create"), self.name)
         await self.settled()
         mark = {"metadata": {"annotations": {FOREIGN: "yes"}}}
         for resource in (DEPLOYMENTS, SERVICES):
@@ -209,12 +238,31 @@ class Trial:
 
         await eventually(still, lambda: f"still writing: {self.explain()}")
 
+    def seconds(self) -> float:
+        """Since the trial proper began."""
+        return time.monotonic() - self.began
+
+    def rate(self) -> int:
+        """The most requests within one second."""
+        times = [call.at for call in self.proxy.calls[self.first :]]
+        return max((bisect.bisect(times, at + 1.0) - nth for nth, at in enumerate(times)), default=0)
+
+    @property
+    def operators_started(self) -> int:
+        """How many operators this trial needed; one, unless the row kills them."""
+        return len(self.operators)
+
     def writes(self) -> list[Call]:
         """The operator's writes since the trial proper began."""
         return self.proxy.writes(self.first)
 
     async def judged(
-        self, baseline: Baseline, *, budget: float = BUDGET, replaced: tuple[str, ...] = ()
+        self,
+        baseline: Baseline,
+        *,
+        budget: float = BUDGET,
+        replaced: tuple[str, ...] = (),
+        seconds: float = CONVERGE,
     ) -> Outcome:
         """The oracle; raises `Failed` with what differs. `replaced`: children that the user deleted."""
         got: dict[str, Any] = {}
@@ -227,8 +275,9 @@ class Trial:
         await eventually(
             converged,
             lambda: "O1-O3: " + "\n".join(differences(baseline.end, got)) + f"\n{self.explain()}",
+            seconds,
         )
-        converged_after = time.monotonic() - self.began
+        converged_after = self.seconds()
         await self.quiet()
         if not await converged():
             raise Failed("O5: it did not stay: " + "\n".join(differences(baseline.end, got)))
@@ -236,7 +285,8 @@ class Trial:
         allowed = budget * len(baseline.writes) + 10
         if len(self.writes()) > allowed:
             raise Failed(f"O6: {len(self.writes())} writes, {allowed} allowed\n{self.explain()}")
-        outcome = Outcome(len(self.writes()), len(self.proxy.calls) - self.first, converged_after)
+        memory = max((each.peak() for each in self.operators), default=0.0)
+        outcome = Outcome(len(self.writes()), converged_after, self.rate(), memory)
         self.world.outcomes.append(outcome)
         return outcome
 
@@ -266,12 +316,14 @@ class Trial:
         return "\n".join(["writes:", *lately, "logs:", *logs])
 
 
-def _example(name: str) -> Body:
+def _example(name: str, start: str = "create") -> Body:
     body: Body = yaml.safe_load(EXAMPLE.read_text())
     body["metadata"] = {"name": name, "namespace": NAMESPACE}
     # No scheduler of that name: pods stay pending, without a word, the same in every run.
     body["spec"] |= {"replicas": 1, "kubernetes": {"schedulerName": "nobody"}}
     body["spec"].pop("autoScalingSpec")
+    if start == "huggingface":
+        body["spec"]["modelSourceConfig"] = {k: v for k, v in HUGGING_FACE.items() if v is not None}
     return body
 
 
