@@ -12,7 +12,7 @@ from threading import Timer
 from hyperpod_inference.local.errors import StartError
 
 # It imports most of moto; a machine that does much else needs minutes.
-_PATIENCE = 300.0
+_PATIENCE = 600.0
 
 
 @contextmanager
