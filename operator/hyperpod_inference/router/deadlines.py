@@ -6,8 +6,11 @@ the next.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Protocol
+
+logger = logging.getLogger(__name__)
 
 NEVER = float("inf")
 TICK = 0.25
@@ -50,7 +53,10 @@ class Deadlines:
         self.soon = now + TICK
         for who in [who for who, at in self._at.items() if at <= now]:
             if self._at.pop(who, NEVER) <= now:
-                who.on_deadline()
+                try:
+                    who.on_deadline()
+                except Exception:  # the deadlines of all others must not end with one
+                    logger.exception("a deadline could not be kept: %r", who)
 
     async def run(self) -> None:
         """Sweep until cancelled."""
