@@ -12,7 +12,7 @@ from faultrig.calls import Call, about, writes
 from faultrig.process import OperatorProcess
 from faultrig.proxy import FaultProxy, Rule
 from faultrig.selection import some
-from faultrig.snapshot import NAMESPACE
+from faultrig.snapshot import NAMESPACE, snapshot
 from faultrig.trial import ACTIONS, Failed, Trial, World, eventually
 
 from hyperpod_inference.api import names
@@ -224,6 +224,23 @@ async def test_f18_somebody_elses_change_is_repaired(world: World, edit: str) ->
         await asyncio.sleep(0.2)
         again = MADE_AGAIN.get(edit, ())
         await trial.judged(baseline.without_foreign(*again), budget=4, replaced=again)
+
+
+async def test_f18_a_foreign_edit_of_the_pod_template_is_repaired(world: World) -> None:
+    """Only the objects are compared: no pod gets ready here, so the Deployment keeps one of each template."""
+    baseline = await world.baseline("create")
+    async with world.trial("create") as trial:
+        await world.act("create", trial.name)
+        await eventually(lambda: trial.is_as(baseline), trial.explain)
+        await _template_edited(world, trial.name)
+
+        async def repaired() -> bool:
+            deployment = await world.client.get(DEPLOYMENTS, trial.name, NAMESPACE)
+            now = await snapshot(world.client, trial.name)
+            edited_and_back = deployment["metadata"]["generation"] >= 3
+            return edited_and_back and now["children"] == baseline.end["children"]
+
+        await eventually(repaired, trial.explain)
 
 
 UPGRADES: dict[str, dict[str, str]] = {
