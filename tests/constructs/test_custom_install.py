@@ -12,6 +12,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Match, Template
 
 from hyperpod_constructs import (
+    AddonOptions,
     EksCluster,
     EksClusterProps,
     ExistingEksCluster,
@@ -220,7 +221,7 @@ def test_a_controller_of_your_own_needs_no_role(synthesize: Callable[..., Templa
         ({"inference_version": "1.5"}, r"version: got '1.5', expected an add-on version such as"),
         ({"inference_version": "v1.1.0-eksbuild.1"}, r"version: got 'v1.1.0-eksbuild.1', expected one of"),
         (
-            {"addon_versions": {"cert-manager": "v1.10.0-eksbuild.1"}},
+            {"addon_options": {"cert-manager": AddonOptions(version="v1.10.0-eksbuild.1")}},
             r"versions\['cert-manager'\]: got .*expected v1.18.2-eksbuild.2 or later",
         ),
     ],
