@@ -55,12 +55,8 @@ FIX_FIRST = 3
 @click.option("-y", "--yes", "--auto-approve", "yes", is_flag=True, help="Ask nothing.")
 @click.option("--step-by-step", is_flag=True, help="Ask before each step.")
 @click.option("--rollback-on-failure", is_flag=True, help="Go back by itself when a step fails.")
-@click.option(
-    "--resume", type=click.Path(path_type=Path, exists=True), metavar="DIR", help="Go on with a migration."
-)
-@click.option(
-    "--rollback", type=click.Path(path_type=Path, exists=True), metavar="DIR", help="Undo a migration."
-)
+@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with a migration.")
+@click.option("--rollback", type=click.Path(path_type=Path), metavar="DIR", help="Undo a migration.")
 def command(**options: Any) -> None:
     """Move the inference operator of a cluster from its Helm chart to the EKS add-on.
 
