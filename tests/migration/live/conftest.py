@@ -192,7 +192,11 @@ def addon_objects(release: Callable[..., Any]) -> list[Body]:
     account = {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": place | {"name": names.OPERATOR_SERVICE_ACCOUNT},
+        "metadata": place
+        | {
+            "name": names.OPERATOR_SERVICE_ACCOUNT,
+            "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/made"},
+        },
     }
     service = {
         "apiVersion": "v1",
