@@ -66,11 +66,13 @@ async def client(kubeconfig: Path) -> AsyncIterator[Client]:
 async def _empty(client: Client) -> None:
     for endpoint in (await client.list(ENDPOINTS, NAMESPACE)).items:
         name = endpoint["metadata"]["name"]
-        await client.patch(ENDPOINTS, name, NAMESPACE, {"metadata": {"finalizers": None}}, MERGE_PATCH)
-        await client.delete(ENDPOINTS, name, NAMESPACE)
+        with contextlib.suppress(NotFound):  # it was going already, and its finalizer was all that held it
+            await client.patch(ENDPOINTS, name, NAMESPACE, {"metadata": {"finalizers": None}}, MERGE_PATCH)
+            await client.delete(ENDPOINTS, name, NAMESPACE)
     owned = f"{names.LABEL_OWNER_NAMESPACE}={NAMESPACE}"
     for volume in (await client.list(PERSISTENT_VOLUMES, label_selector=owned)).items:
-        await client.delete(PERSISTENT_VOLUMES, volume["metadata"]["name"])
+        with contextlib.suppress(NotFound):
+            await client.delete(PERSISTENT_VOLUMES, volume["metadata"]["name"])
     for resource in (DEPLOYMENTS, SERVICES, CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS, LEASES):
         await client.request("DELETE", resource.path(NAMESPACE))
 
