@@ -151,6 +151,13 @@ def test_what_must_be_fixed_first_is_said_and_nothing_is_planned(
     assert made.steps == ()
 
 
+def test_a_kubeconfig_of_another_cluster_is_noticed(discovered: Found) -> None:
+    account = replace(discovered().account, cluster="other")
+    made = plan(discovered(account=account), Options())
+    assert any("got other, the release was installed for example" in each for each in made.problems)
+    assert made.steps == ()
+
+
 @pytest.mark.parametrize(
     ("missing", "words"),
     [

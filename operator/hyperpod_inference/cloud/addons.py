@@ -111,15 +111,6 @@ class Eks:
                 **given,
             )
 
-    def update(self, name: str, version: str, configuration: Mapping[str, Any] | None) -> None:
-        """Begin to update an add-on; the configuration replaces the whole of the old one."""
-        given = {"configurationValues": json.dumps(configuration, sort_keys=True)} if configuration else {}
-        with translated("eks:UpdateAddon"):
-            self._client.update_addon(
-                clusterName=self._cluster, addonName=name, addonVersion=version,
-                resolveConflicts="OVERWRITE", **given,
-            )  # fmt: skip
-
     def delete(self, name: str, *, preserve: bool) -> None:
         """Begin to delete an add-on; `preserve` leaves its objects in the cluster. Gone already is fine."""
         try:

@@ -122,6 +122,11 @@ def _problems(found: Discovered) -> Iterator[str]:
 def _unset(found: Discovered, settings: HelmValues, version: str, options: Options) -> Iterator[str]:
     """What the values and the cluster lack for this version of the add-on."""
     account = found.account
+    if settings.eks_cluster_name not in ("", account.cluster):
+        yield (
+            f"--cluster-name: got {account.cluster}, the release was installed for "
+            f"{settings.eks_cluster_name}: the kubeconfig's context and the name must mean the same cluster."
+        )
     if not account.known:
         yield (
             f"IAM has no OIDC provider for {account.issuer or 'this cluster'}: "

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hyperpod_inference.api.names import TAG_CREATED_BY, TLS_BUCKET_PREFIX
-from hyperpod_inference.cloud.roles import Role
 from hyperpod_inference.installation.roles import (
     ALB_CONTROLLER,
     EXECUTION,
@@ -47,12 +46,13 @@ def _roles(found: Discovered, settings: HelmValues) -> Iterator[tuple[str, MakeR
     )
     if settings.gated_model_role_arn:
         yield _made(account, JUMPSTART_GATED_MODEL, f"js-gated-role-{tail}", {})
+    # Inline policies as well as attached ones: some installations gave KEDA's role nothing else.
     if settings.alb_enabled:
         old = found.roles[settings.alb_role_arn]
-        yield _made(account, ALB_CONTROLLER, f"SageMakerHP-ALB-{tail}-addon", _copied(old), old.attached)
+        yield _made(account, ALB_CONTROLLER, f"SageMakerHP-ALB-{tail}-addon", old.inline, old.attached)
     if settings.keda_enabled:
         old = found.roles[settings.keda_role_arn]
-        yield _made(account, KEDA_OPERATOR, f"SageMakerHP-KEDA-{tail}-addon", _copied(old), old.attached)
+        yield _made(account, KEDA_OPERATOR, f"SageMakerHP-KEDA-{tail}-addon", old.inline, old.attached)
 
 
 def _made(
@@ -74,11 +74,6 @@ def _made(
         inline={name: dict(document) for name, document in inline.items()},
         tags=dict([TAG_CREATED_BY]),
     )
-
-
-def _copied(old: Role) -> Mapping[str, Mapping[str, Any]]:
-    """Inline policies as well as attached ones: some installations gave KEDA's role nothing else."""
-    return old.inline
 
 
 def _execution(found: Discovered, settings: HelmValues) -> dict[str, dict[str, Any]]:

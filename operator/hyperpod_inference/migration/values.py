@@ -19,7 +19,6 @@ PARENT_KEYS = ("inferenceOperators", "inference-operator", "hyperpod-inference-o
 PATHS: Mapping[str, tuple[str, ...]] = {
     "execution_role_arn": ("executionRoleArn",),
     "tls_bucket": ("tlsCertificateS3Bucket",),
-    "region": ("region", "awsRegion"),
     "eks_cluster_name": ("eksClusterName",),
     "hyperpod_cluster_arn": ("hyperpodClusterArn", "hyperPodClusterArn"),
     "gated_model_role_arn": ("jumpstartGatedModelDownloadRoleArn",),
@@ -53,7 +52,6 @@ class HelmValues:
 
     execution_role_arn: str = ""
     tls_bucket: str = ""
-    region: str = ""
     eks_cluster_name: str = ""
     hyperpod_cluster_arn: str = ""
     gated_model_role_arn: str = ""
@@ -96,7 +94,7 @@ def read(release: Release) -> HelmValues:
         **texts,
         **switches,
         placement={key: given[key] for key in CARRIED if given.get(key)},
-        dropped=tuple(_dropped(given, _own_defaults(release))),
+        dropped=tuple(_dropped(given, _own(release, release.defaults))),
     )
 
 
@@ -119,10 +117,6 @@ def _own(release: Release, values: Mapping[str, Any]) -> dict[str, Any]:
         block = values.get(key)
         made = overlaid(made, block) if isinstance(block, Mapping) else made
     return made
-
-
-def _own_defaults(release: Release) -> dict[str, Any]:
-    return _own(release, release.defaults)
 
 
 def _text(values: Mapping[str, Any], paths: tuple[str, ...]) -> str:

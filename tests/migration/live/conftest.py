@@ -44,7 +44,6 @@ INFERENCE = "amazon-sagemaker-hyperpod-inference"
 HELM_SERVICE = "hyperpod-inference-operator-conversion-webhook"
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
-ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/EXAMPLE"
 
 
 class HandClock:
