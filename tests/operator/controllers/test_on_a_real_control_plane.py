@@ -73,7 +73,8 @@ async def _empty(client: Client) -> None:
     for volume in (await client.list(PERSISTENT_VOLUMES, label_selector=owned)).items:
         with contextlib.suppress(NotFound):
             await client.delete(PERSISTENT_VOLUMES, volume["metadata"]["name"])
-    for resource in (DEPLOYMENTS, SERVICES, CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS, LEASES):
+    kept = (HORIZONTAL_POD_AUTOSCALERS, DEPLOYMENTS, SERVICES, CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS, LEASES)
+    for resource in kept:
         await client.request("DELETE", resource.path(NAMESPACE))
 
 
@@ -336,9 +337,13 @@ async def test_replicas_that_an_autoscaler_sets_stay_its_own(
         owners = {each["manager"] for each in fields if "f:replicas" in each["fieldsV1"].get("f:spec", {})}
         return names.FIELD_MANAGER not in owners
 
+    async def scaled() -> Any:
+        """An autoscaler reads and tries again when someone else wrote in between."""
+        scale = await client.request("GET", path)
+        return await client.request("PUT", path, body=scale | {"spec": {"replicas": 7}})
+
     await eventually(left)
-    scale = await client.request("GET", path)
-    await client.request("PUT", path, body=scale | {"spec": {"replicas": 7}})
+    await eventually(scaled)
     await client.patch(ENDPOINTS, NAME, NAMESPACE, {"spec": {"replicas": 2}}, MERGE_PATCH)
     await eventually(lambda: _judged(client, 2))
     assert (await client.get(DEPLOYMENTS, NAME, NAMESPACE))["spec"]["replicas"] == 7
