@@ -165,7 +165,7 @@ class Caches:
         """Mapper: a gateway concerns the endpoints of its namespace that are linked to it, or may be."""
         namespace, name = key_of(gateway)
         linked = (
-            (key_of(body), body["spec"].get("inferenceGateway") or {})
+            (key_of(body), _gateway_link(body))
             for body in self.endpoints.list()
             if body["metadata"]["namespace"] == namespace
         )
@@ -180,6 +180,13 @@ class Caches:
         nodes = [node["metadata"] for node in self.nodes.list()]
         key = names.NODE_INSTANCE_TYPE
         return {node["name"]: node["labels"][key] for node in nodes if key in node["labels"]}
+
+
+def _gateway_link(endpoint: Body) -> Body:
+    """The spec's block; nothing where a broken resource holds something else."""
+    spec = endpoint.get("spec")
+    link = spec.get("inferenceGateway") if isinstance(spec, dict) else None
+    return link if isinstance(link, dict) else {}
 
 
 def slim_node(node: Body) -> Body:

@@ -23,7 +23,7 @@ from hyperpod_inference.controllers.statuses import Status, StatusWriter
 from hyperpod_inference.controllers.upgrade import with_running_images
 from hyperpod_inference.kube.apply import Applier, ApplyFailure, Identity, identity_of
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
-from hyperpod_inference.kube.errors import Conflict, NotFound
+from hyperpod_inference.kube.errors import Conflict, Invalid, NotFound
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.resources import (
     DAEMON_SETS,
@@ -219,8 +219,15 @@ class EndpointReconciler:
             raise failure.error
         if not done:
             return Result(requeue_after=DELETION_POLL)
-        with contextlib.suppress(NotFound):  # gone already, as wanted
+        try:
             await self._set_finalizer(body, present=False)
+        except Invalid as refusal:
+            await self.statuses.tell(
+                body, "All that belonged to it is gone, but it cannot be let go", refusal
+            )
+            raise
+        except NotFound:
+            pass  # gone already, as wanted
         self.released[_key(body)] = body["metadata"]["uid"]
         return Result()
 

@@ -59,8 +59,8 @@ class Operator:
     def __init__(self, client: Client, settings: OperatorSettings, metrics: Metrics) -> None:
         self._client, self._settings, self._metrics = client, settings, metrics
         self._caches = caches = Caches()
-        self._statuses = StatusWriter(client)
         self._recorder = EventRecorder(client, names.OPERATOR_NAME)
+        self._statuses = StatusWriter(client, self._recorder)
         self.endpoints = Controller(ENDPOINTS.kind.lower(), self._endpoint_reconciler(), metrics)
         self.nodes = Controller("node", NodeLabeller(client=client, caches=caches), metrics, workers=1)
         self.controllers = [self.endpoints, self.nodes]

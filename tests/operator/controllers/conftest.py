@@ -16,7 +16,7 @@ from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.controllers.statuses import StatusWriter
 from hyperpod_inference.kube.apply import Applier
 from hyperpod_inference.kube.client import ListResult
-from hyperpod_inference.kube.errors import AlreadyExists, Forbidden, NotFound
+from hyperpod_inference.kube.errors import AlreadyExists, ApiError, Forbidden, NotFound
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.resources import Resource, resource_for
 from hyperpod_inference.kube.store import Key, key_of
@@ -32,6 +32,7 @@ class MemoryCluster:
         self.objects: dict[str, dict[Key, Body]] = {}
         self.writes: list[tuple[str, str, str]] = []
         self.forbidden: set[tuple[str, str]] = set()
+        self.refusals: dict[tuple[str, str], ApiError] = {}
         self.events: list[Body] = []
         self._version = 100
 
@@ -49,6 +50,8 @@ class MemoryCluster:
             self.writes.append((verb, kind, name))
         if (verb, kind) in self.forbidden:
             raise Forbidden(403, "Forbidden", f"cannot {verb} {kind}")
+        if (verb, kind) in self.refusals:
+            raise self.refusals[verb, kind]
 
     async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Body:
         self._may("get", resource.kind, name)
@@ -71,9 +74,15 @@ class MemoryCluster:
             raise NotFound(404)
         return self.put(body)
 
-    async def patch(self, resource: Resource, name: str, namespace: str, body: Body, kind: str) -> Body:
-        self._may("patch", resource.kind, name)
+    async def patch(
+        self, resource: Resource, name: str, namespace: str, body: Any, kind: str, subresource: str = ""
+    ) -> Body:
+        self._may(f"patch/{subresource}" if subresource else "patch", resource.kind, name)
         known = self.objects[resource.kind][(namespace, name)]
+        if subresource:
+            (version, status) = body
+            assert version["value"] == known["metadata"]["resourceVersion"]
+            return self.put(known | {subresource: status["value"]})
         merged = known | {"metadata": known["metadata"] | body["metadata"]}
         if merged["metadata"].get("deletionTimestamp") and not merged["metadata"]["finalizers"]:
             del self.objects[resource.kind][(namespace, name)]
@@ -102,8 +111,8 @@ class World:
         """A new process: it remembers nothing."""
         client: Any = self.cluster
         self.caches = Caches()
-        self.statuses = StatusWriter(client)
         self.recorder = EventRecorder(client, "test", now=lambda: self.moment)
+        self.statuses = StatusWriter(client, self.recorder)
         self.reconciler = EndpointReconciler(
             client=client,
             caches=self.caches,

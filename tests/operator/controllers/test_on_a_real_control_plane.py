@@ -6,6 +6,7 @@ control plane is started.
 
 import asyncio
 import contextlib
+import copy
 import os
 import signal
 import sys
@@ -21,11 +22,12 @@ from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.kube.apply import Applier
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
 from hyperpod_inference.kube.config import load
-from hyperpod_inference.kube.errors import ApiError, NotFound
+from hyperpod_inference.kube.errors import AlreadyExists, ApiError, Invalid, NotFound
 from hyperpod_inference.kube.resources import (
     CONFIG_MAPS,
     CRDS,
     DEPLOYMENTS,
+    EVENTS,
     HORIZONTAL_POD_AUTOSCALERS,
     LEASES,
     NODES,
@@ -421,3 +423,84 @@ async def test_a_node_is_labelled_while_a_ready_pod_keeps_it_warm(
         await eventually(cold, 120)
     finally:
         await client.delete(NODES, name)
+
+
+@pytest.fixture
+async def stored(client: Client, endpoint: Body) -> AsyncIterator[Callable[..., Awaitable[None]]]:
+    """Stores endpoints past the schema, as an older and looser definition would have let them in."""
+    (real,) = [each for each in crd.crds() if each["spec"]["names"]["kind"] == names.KIND_ENDPOINT]
+    loose = copy.deepcopy(real)
+    for version in loose["spec"]["versions"]:
+        anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        version["schema"] = {"openAPIV3Schema": anything}
+        version["subresources"] = {"status": {}}  # a scale would read the replicas
+    made: list[str] = []
+
+    def named(name: str, spec: Body) -> Body:
+        metadata = {"name": name, "namespace": NAMESPACE}
+        return endpoint | {"metadata": metadata, "spec": endpoint["spec"] | spec}
+
+    async def create(body: Body) -> bool:
+        with contextlib.suppress(AlreadyExists):  # an answer that got lost
+            await client.create(ENDPOINTS, body)
+        return True
+
+    async def is_strict() -> bool:
+        try:
+            probe = named("probe", {"replicas": "three"})
+            await client.request("POST", ENDPOINTS.path(NAMESPACE), params={"dryRun": "All"}, body=probe)
+        except Invalid:
+            return True
+        return False
+
+    async def store(**specs: Body) -> None:
+        made.extend(specs)
+        await client.apply(loose, "test")
+        for name, spec in specs.items():
+            await eventually(lambda name=name, spec=spec: create(named(name, spec)))
+        await client.apply(real, "test")
+        await eventually(is_strict)
+
+    yield store
+    for name in made:  # what is still broken has no finalizer, and would let nobody take one off
+        with contextlib.suppress(NotFound):
+            await client.delete(ENDPOINTS, name, NAMESPACE)
+    await client.apply(real, "test")
+
+
+async def test_a_stored_resource_that_breaks_its_schema_is_told_so_and_holds_up_no_other(
+    client: Client, operator: Any, endpoint: Body, stored: Any
+) -> None:
+    """`typed`: the API server takes no apply on it. `ruled`: no patch either, since a rule trips over it."""
+    await stored(typed={"modelName": 5}, ruled={"autoScalingSpec": {"minReplicaCount": "one"}})
+    await operator()
+
+    async def accepted(name: str) -> Body | None:
+        said = ((await client.get(ENDPOINTS, name, NAMESPACE)).get("status") or {}).get("conditions", ())
+        found = conditions.find(said, conditions.ACCEPTED)
+        return dict(found) if found is not None else None
+
+    async def told(name: str) -> list[Body]:
+        about = f"involvedObject.name={name},type=Warning"
+        return (await client.list(EVENTS, NAMESPACE, field_selector=about)).items
+
+    typed = await eventually(lambda: accepted("typed"))
+    assert (typed["status"], typed["reason"]) == ("False", conditions.INVALID_SPEC)
+    assert "spec.modelName" in typed["message"]
+    (ruled,) = await eventually(lambda: told("ruled"))
+    assert "spec.autoScalingSpec.minReplicaCount" in ruled["message"]
+    assert await accepted("ruled") is None
+
+    await client.apply(endpoint, "test")
+    await eventually(lambda: _judged(client, 1))
+    await client.get(DEPLOYMENTS, NAME, NAMESPACE)
+    assert [each["count"] for each in await told("ruled")] == [1]
+
+    mended = {"spec": {"autoScalingSpec": {"minReplicaCount": 1}}}
+    await client.patch(ENDPOINTS, "ruled", NAMESPACE, mended, MERGE_PATCH)
+
+    async def is_fine() -> bool:
+        found = await accepted("ruled")
+        return found is not None and found["status"] == "True"
+
+    await eventually(is_fine)
