@@ -14,7 +14,7 @@ from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.meta import ObjectMeta
 from hyperpod_inference.api.parse import InvalidResource, parse
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.controllers import removal
+from hyperpod_inference.controllers import handover, removal
 from hyperpod_inference.controllers.caches import Caches, owner_selector
 from hyperpod_inference.controllers.controller import Result
 from hyperpod_inference.controllers.gateway_link import GatewayLink
@@ -132,8 +132,14 @@ class EndpointReconciler:
         manifests = [
             with_running_images(each, by_identity.get(identity_of(each))) for each in rendered.in_apply_order
         ]
+        if handover.goes_on(by_identity, manifests, body):
+            manifests = [
+                handover.with_live_selector(each, by_identity.get(identity_of(each))) for each in manifests
+            ]
+            leftover = []
+        else:
+            leftover = removal.unwanted(live, manifests, body, self.caches.all_pods_of(*_key(body)))
         pending = self.applier.pending(manifests, by_identity)
-        leftover = removal.unwanted(live, manifests, body, self.caches.all_pods_of(*_key(body)))
         held = names.FINALIZER in (body["metadata"].get("finalizers") or ())
         if held and not pending and not leftover:
             return [], []
