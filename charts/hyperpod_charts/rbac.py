@@ -51,14 +51,14 @@ class Permission:
         return {**rule, "resourceNames": list(self.only)} if self.only else rule
 
 
-ENDPOINT = "inferenceendpointconfigs"
+DEPLOYED = ("inferenceendpointconfigs", "jumpstartmodels")
 CONVERTED = tuple(crd_name(kind) for kind in kinds.KINDS if kind.older is not None)
-KINDS = (ENDPOINT, "jumpstartmodels", "sagemakerendpointregistrations", "inferencegatewayconfigs")
+KINDS = (*DEPLOYED, "sagemakerendpointregistrations", "inferencegatewayconfigs")
 
 CLUSTER: tuple[Permission, ...] = (
     Permission(names.GROUP, KINDS, FOLLOW, "follow what users ask for"),
-    Permission(names.GROUP, (ENDPOINT,), ("get",), "ask whether a cached endpoint is the newest"),
-    Permission(names.GROUP, (ENDPOINT,), ("patch",), "set and clear the finalizer"),
+    Permission(names.GROUP, DEPLOYED, ("get",), "ask whether a cached endpoint is the newest"),
+    Permission(names.GROUP, DEPLOYED, ("patch",), "set and clear the finalizer"),
     Permission(
         names.GROUP,
         ("inferencegatewayconfigs",),
@@ -73,7 +73,7 @@ CLUSTER: tuple[Permission, ...] = (
     ),
     Permission(
         names.GROUP,
-        (f"{ENDPOINT}/finalizers",),
+        tuple(f"{kind}/finalizers" for kind in DEPLOYED),
         ("update",),
         "name an endpoint as blocking owner where OwnerReferencesPermissionEnforcement is on",
     ),

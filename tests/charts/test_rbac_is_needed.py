@@ -19,7 +19,7 @@ from hyperpod_charts.rbac import CLUSTER, OPERATOR_NAMESPACE, ROUTER, Permission
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS
 from hyperpod_inference.controllers.gateway_link import GATEWAYS
-from hyperpod_inference.controllers.kinds import CUSTOM, ENDPOINTS
+from hyperpod_inference.controllers.kinds import CUSTOM, SERVED
 from hyperpod_inference.controllers.manager import Operator
 from hyperpod_inference.kube import apply, events, lease, resources
 from hyperpod_inference.kube.metrics import Metrics
@@ -75,8 +75,9 @@ def operator_modules() -> Iterator[ModuleType]:
 def called(module: ModuleType) -> Iterator[Cell]:
     """Yields what a module's calls such as `self._client.get(LEASES, ...)` ask for.
 
-    Where the resource is a variable, the call is about the kinds that an endpoint may own; where it names a
-    subresource, about the statuses of the custom resources.
+    Where the resource is a variable, the call is about the kinds that an endpoint may own; where it is the
+    reconciler's own, about those that are deployed; where it names a subresource, about the statuses of the
+    custom resources.
     """
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
@@ -87,6 +88,8 @@ def called(module: ModuleType) -> Iterator[Cell]:
         for verb in VERBS_OF_CALL.get(node.func.attr, ()):
             if isinstance(named, Resource):
                 yield cell(named, verb)
+            elif ast.unparse(node.args[0]) == "self.resource":
+                yield from (cell(kind, verb) for kind in SERVED)
             elif "subresource" in {keyword.arg for keyword in node.keywords}:
                 yield from (cell(kind, "patch", "/status") for kind in CUSTOM.values())
             else:
@@ -101,7 +104,8 @@ def test_what_the_cluster_role_allows_is_what_the_operator_asks_for() -> None:
     asked |= {
         cell(EVENTS, "create"),  # sent as a plain request, with a timeout of its own
         *(cell(GATEWAYS, verb) for verb in ("create", "patch")),  # applied: the kind is in the manifest
-        cell(ENDPOINTS, "update", "/finalizers"),  # asked by admission: owners that block deletion
+        # asked by admission: owners that block deletion
+        *(cell(kind, "update", "/finalizers") for kind in SERVED),
     }
     assert allowed(CLUSTER) == asked | TRUST
 

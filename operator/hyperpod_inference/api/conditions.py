@@ -51,6 +51,7 @@ APPLY_FAILED = "ApplyFailed"
 DEPENDENCY_MISSING = "DependencyMissing"
 DEPENDENCIES_FOUND = "DependenciesFound"
 SCALER_NOT_READY = "ScalerNotReady"
+AWS_UNAVAILABLE = "AwsUnavailable"  # AWS did not answer, or not with what is needed
 DEADLINE_EXCEEDED = "DeadlineExceeded"
 DELETING = "Deleting"
 # Causes found on pods, most telling first.

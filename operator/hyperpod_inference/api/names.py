@@ -67,6 +67,7 @@ PREFILL, DECODE = "prefill", "decode"
 LABEL_WEIGHTS_CACHE_PREFIX = f"{GROUP}/weights-cache-ready."
 LABEL_IMAGE_CACHE_PREFIX = f"{GROUP}/image-cache-ready."
 ANNOTATION_SPEC_HASH = f"{GROUP}/spec-hash"  # ours: hash of what was rendered
+ANNOTATION_HUB_MODEL = f"{GROUP}/hub-model"  # ours: ID/VERSION of the hub's model that a Deployment serves
 ANNOTATION_COLLECTOR_CONFIG = f"{GROUP}/collector-config"  # ours: on pods, which read it as a file
 COMPONENT_NODE_CACHE = "node-cache"  # ours: the pods that warm a node are told from the model's by it
 ANNOTATION_NODE_LABELS = f"{GROUP}/node-labels"  # ours: the labels that a ready pod of them stands for
@@ -152,7 +153,7 @@ MODEL_LABELS = (
 )  # fmt: skip
 SOURCE_PROXY, SOURCE_MODEL = "reverse-proxy", "model-container"  # values of metric_source
 TASK_TYPE = "inference"
-RESOURCE_TYPE_ENDPOINT = "inference-endpoint"
+RESOURCE_TYPE_ENDPOINT, RESOURCE_TYPE_JUMPSTART = "inference-endpoint", "jumpstart"
 
 
 def model_label_variable(label: str) -> str:

@@ -1,6 +1,6 @@
 """`hyperpod-inference models`: what the JumpStart hub offers, and what of it a cluster can run.
 
-`cloud.hub` asks the hub, `render.hub_document` reads its documents; here they are put side by side with the
+`cloud.hub` asks the hub and reads its documents; here they are put side by side with the
 instance types of the cluster's nodes. Region, credentials and endpoint are those of the AWS command line.
 """
 
@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,15 +62,16 @@ def list_models(
 
     Each model's document is read, so a long list takes a while.
     """
-    from hyperpod_inference.cli.hub import document, open_hub
     from hyperpod_inference.cloud.errors import CloudError
+    from hyperpod_inference.cloud.hub import Hub
+    from hyperpod_inference.cloud.session import Session
 
     types = _instance_types(kubeconfig, context) if cluster else None
     try:
-        hub = open_hub(region)
+        hub = Hub(Session(region))
         found = list(islice(hub.models(search), limit + 1))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            documents = list(pool.map(lambda each: document(hub, each.model_id, each.version), found[:limit]))
+            documents = list(pool.map(lambda each: hub.document(each.model_id, each.version), found[:limit]))
     except CloudError as error:
         raise click.ClickException(str(error)) from error
     rows = [_row(each, types) for each in documents]
@@ -95,15 +97,18 @@ def show(
     context: str | None,
 ) -> None:
     """Show one model: image, weights, environment, instance types, licence."""
-    from hyperpod_inference.cli.hub import document, open_hub, unknown
     from hyperpod_inference.cloud.errors import CloudError, Missing
+    from hyperpod_inference.cloud.hub import Hub
+    from hyperpod_inference.cloud.session import Session
 
     types = _instance_types(kubeconfig, context) if cluster else None
     try:
-        hub = open_hub(region)
-        found = document(hub, model_id, version)
+        hub = Hub(Session(region))
+        found = hub.document(model_id, version)
     except Missing as error:
-        raise click.ClickException(unknown(hub, model_id, version)) from error
+        missed = hub.missed(model_id, version)
+        given = "--version" if missed.path.endswith("Version") else "MODEL_ID"
+        raise click.ClickException(str(replace(missed, path=given))) from error
     except CloudError as error:
         raise click.ClickException(str(error)) from error
     row = _row(found, types)

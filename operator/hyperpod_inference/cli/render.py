@@ -72,19 +72,19 @@ def _needs_hub() -> NoReturn:
 
 def _from_hub(model: Any, settings: Any) -> Any:
     """The endpoint that a JumpStartModel is; raises InvalidResource, also for a model that is not there."""
-    from hyperpod_inference.api.parse import InvalidResource, Problem
-    from hyperpod_inference.cli.hub import document, open_hub, unknown
+    from hyperpod_inference.api.parse import InvalidResource
     from hyperpod_inference.cloud.errors import CloudError, Missing
+    from hyperpod_inference.cloud.hub import Hub
+    from hyperpod_inference.cloud.session import Session
     from hyperpod_inference.render.jumpstart import as_endpoint
 
     source = model.spec.model
     try:
-        hub = open_hub(None, source.model_hub_name)
+        hub = Hub(Session(), source.model_hub_name)
         try:
-            found = document(hub, source.model_id, source.model_version)
+            found = hub.document(source.model_id, source.model_version)
         except Missing:
-            said = unknown(hub, source.model_id, source.model_version)
-            raise InvalidResource((Problem("spec.model.modelId", None, "", said),)) from None
+            raise InvalidResource((hub.missed(source.model_id, source.model_version),)) from None
     except CloudError as error:
         raise click.ClickException(str(error)) from error
     return as_endpoint(model, found, settings)

@@ -94,3 +94,23 @@ def _kind(code: str) -> type[CloudError]:
         return NoCredentials
     kinds = ((MISSING, Missing), (DENIED, Denied), (EXISTS, Exists), (THROTTLED, Throttled))
     return next((kind for codes, kind in kinds if code in codes), CloudError)
+
+
+def told(error: CloudError, role: str = "") -> str:
+    """An error as sentences for a status: what failed, in AWS's words, and the next step.
+
+    role: the ARN of the role that calls, where it is known.
+    """
+    words = " ".join(str(error).split()).rstrip(".")
+    return f"AWS: {words}. {_step(error, role)}"
+
+
+def _step(error: CloudError, role: str) -> str:
+    again = "It is tried again by itself."
+    if isinstance(error, Denied):
+        return f"Allow {error.call} to {role or 'the role of the operator'}; it goes on by itself then."
+    if isinstance(error, NoCredentials):
+        return "Give the operator's service account a role (IRSA or EKS Pod Identity), and restart it."
+    if isinstance(error, Unreachable):
+        return f"See whether the operator's pod reaches AWS (routes, VPC endpoints, DNS, region). {again}"
+    return again

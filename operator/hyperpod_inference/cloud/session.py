@@ -9,6 +9,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from hyperpod_inference.cloud.errors import translated
+
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
 ATTEMPTS = 5
@@ -23,7 +25,7 @@ class Session:
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """The client of a service, as `eks`; safe to use from several threads."""
+        """The client of a service, as `eks`; safe to use from several threads. Raises CloudError."""
         if service not in self._clients:
             config = Config(
                 connect_timeout=CONNECT_SECONDS,
@@ -31,5 +33,6 @@ class Session:
                 retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             )
             make: Any = self._session.client  # its stubs know services by literal names only
-            self._clients[service] = make(service, config=config)
+            with translated(service):
+                self._clients[service] = make(service, config=config)
         return self._clients[service]

@@ -1,11 +1,13 @@
 """What the operator sees of the cluster: one store per kind, its filter, and how children are found.
 
 Children are watched by label, cached without what nobody reads, and mapped to their endpoint by the labels
-that `render` gives them; ownerReferences do not reach cluster-scoped objects or other namespaces.
+that `render` gives them; ownerReferences do not reach cluster-scoped objects or other namespaces. Endpoints
+of several kinds share the stores of their children; each kind sees its own.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from hyperpod_inference.api import names
 from hyperpod_inference.kube.resources import (
@@ -36,6 +38,7 @@ CHILD_KINDS = (
 """What an endpoint may own on every cluster."""
 OPTIONAL_KINDS = {SCALED_OBJECTS: names.CRD_SCALED_OBJECTS}
 """What it may own where others installed the kind; each with the name of its CustomResourceDefinition."""
+OWNER_LABELS = (names.LABEL_OWNER_KIND, names.LABEL_OWNER_NAMESPACE, names.LABEL_OWNER_NAME)
 OWNER, POD, TARGET, NODE = "owner", "pod", "target", "node"
 
 WARMTH = (names.LABEL_WEIGHTS_CACHE_PREFIX, names.LABEL_IMAGE_CACHE_PREFIX)
@@ -43,17 +46,10 @@ WARMTH = (names.LABEL_WEIGHTS_CACHE_PREFIX, names.LABEL_IMAGE_CACHE_PREFIX)
 
 
 def owners(obj: Body) -> list[str]:
-    """Indexer: 'namespace/name' of the endpoint that an object belongs to."""
-    return [f"{namespace}/{name}" for namespace, name in owner_keys(obj)]
-
-
-def owner_keys(obj: Body) -> list[Key]:
-    """Mapper: the key of the endpoint that an object belongs to."""
+    """Indexer: the kind, namespace and name of the endpoint that an object belongs to."""
     labels = obj["metadata"].get("labels") or {}
-    if labels.get(names.LABEL_OWNER_KIND) != names.KIND_ENDPOINT:
-        return []
-    namespace, name = labels.get(names.LABEL_OWNER_NAMESPACE), labels.get(names.LABEL_OWNER_NAME)
-    return [(namespace, name)] if namespace and name else []
+    found = [labels.get(key) for key in OWNER_LABELS]
+    return ["/".join(str(each) for each in found)] if all(found) else []
 
 
 def nobody(obj: Body) -> list[Key]:
@@ -61,19 +57,10 @@ def nobody(obj: Body) -> list[Key]:
     return []
 
 
-def owner_value(namespace: str, name: str) -> str:
-    """The index value for the children of one endpoint."""
-    return f"{namespace}/{bounded(name, LABEL_VALUE_LIMIT)}"
-
-
-def owner_selector(namespace: str, name: str) -> str:
+def owner_selector(namespace: str, name: str, kind: str = names.KIND_ENDPOINT) -> str:
     """The label selector for the children of one endpoint, wherever they live."""
-    labels = {
-        names.LABEL_OWNER_KIND: names.KIND_ENDPOINT,
-        names.LABEL_OWNER_NAMESPACE: namespace,
-        names.LABEL_OWNER_NAME: bounded(name, LABEL_VALUE_LIMIT),
-    }
-    return ",".join(f"{key}={value}" for key, value in labels.items())
+    values = (kind, namespace, bounded(name, LABEL_VALUE_LIMIT))
+    return ",".join(f"{key}={value}" for key, value in zip(OWNER_LABELS, values, strict=True))
 
 
 def scaler_targets(scaler: Body) -> list[str]:
@@ -100,8 +87,9 @@ def event_pods(event: Body) -> list[str]:
 
 @dataclass(frozen=True)
 class Caches:
-    """The stores that reconcilers read."""
+    """The stores that the reconciler of one kind of endpoint reads."""
 
+    kind: str = names.KIND_ENDPOINT
     endpoints: Store = field(default_factory=Store)
     pods: Store = field(default_factory=lambda: Store({OWNER: owners, NODE: node_of}))
     gateways: Store = field(default_factory=Store)
@@ -115,10 +103,28 @@ class Caches:
         }
     )
 
+    def of(self, kind: str) -> Self:
+        """The same stores for endpoints of another kind."""
+        return replace(self, kind=kind, endpoints=Store())
+
+    def owner_keys(self, obj: Body) -> list[Key]:
+        """Mapper: the key of the endpoint of this kind that an object belongs to."""
+        found = (each.split("/") for each in owners(obj))
+        return [(namespace, name) for kind, namespace, name in found if kind == self.kind]
+
+    def _owner(self, namespace: str, name: str) -> str:
+        """The index value for the children of one endpoint."""
+        return f"{self.kind}/{namespace}/{bounded(name, LABEL_VALUE_LIMIT)}"
+
     def children_of(self, namespace: str, name: str) -> Iterator[Body]:
         """Every cached object that belongs to an endpoint."""
         for store in self.children.values():
-            yield from store.by_index(OWNER, owner_value(namespace, name))
+            yield from store.by_index(OWNER, self._owner(namespace, name))
+
+    def deployment_of(self, namespace: str, name: str) -> Body | None:
+        """The model's own Deployment, if it is there and the endpoint's."""
+        found = self.children[DEPLOYMENTS].get(namespace, names.deployment_name(name))
+        return found if found is not None and self.owner_keys(found) == [(namespace, name)] else None
 
     def scaled(self, deployments: Iterable[Key]) -> frozenset[str]:
         """Which of these Deployments belong to a scaler, as 'namespace/name'.
@@ -143,7 +149,7 @@ class Caches:
 
     def all_pods_of(self, namespace: str, name: str) -> list[Body]:
         """Every pod of an endpoint."""
-        return self.pods.by_index(OWNER, owner_value(namespace, name))
+        return self.pods.by_index(OWNER, self._owner(namespace, name))
 
     def events_of(self, pods: list[Body]) -> list[Body]:
         """The warnings about these pods."""
@@ -153,13 +159,13 @@ class Caches:
         """Mapper: an event about a pod concerns the pod's endpoint."""
         about = event["involvedObject"]
         pod = self.pods.get(about.get("namespace"), about.get("name", ""))
-        return owner_keys(pod) if pod is not None else []
+        return self.owner_keys(pod) if pod is not None else []
 
     def endpoints_of_scaler(self, scaler: Body) -> list[Key]:
         """Mapper: a scaler of a Deployment concerns the Deployment's endpoint."""
         target = scaler["spec"]["scaleTargetRef"]["name"]
         deployment = self.children[DEPLOYMENTS].get(scaler["metadata"]["namespace"], target)
-        return owner_keys(deployment) if deployment is not None else []
+        return self.owner_keys(deployment) if deployment is not None else []
 
     def endpoints_of_gateway(self, gateway: Body) -> list[Key]:
         """Mapper: a gateway concerns the endpoints of its namespace that are linked to it, or may be."""
@@ -170,6 +176,10 @@ class Caches:
             if body["metadata"]["namespace"] == namespace
         )
         return [key for key, link in linked if link.get("enabled") and link.get("name") in (None, "", name)]
+
+    def every_endpoint(self, obj: Body) -> Iterable[Key]:
+        """Mapper of what concerns them all."""
+        return self.endpoints.keys()
 
     def names_of_ingress_classes(self) -> frozenset[str]:
         """The IngressClasses that exist: who makes load balancers."""

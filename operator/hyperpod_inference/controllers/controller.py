@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from hyperpod_inference.cloud.errors import CloudError
 from hyperpod_inference.kube.errors import ApiError
 from hyperpod_inference.kube.metrics import Metrics, QueueMetrics
 from hyperpod_inference.kube.reflector import OnChange
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 LOUD_FROM = 1.0
 """Seconds of back-off from which a failure is a warning."""
+CLOUD_PAUSE = 1.0
+"""Seconds at least between two tries of what AWS failed: its client has tried several times by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,12 @@ def itself(obj: Body) -> tuple[Key]:
     return (key_of(obj),)
 
 
-def both(one: OnChange, other: OnChange) -> OnChange:
-    """A reflector's callback that tells two of a change."""
+def each_of(*callbacks: OnChange) -> OnChange:
+    """A reflector's callback that tells several of a change."""
 
     def changed(kind: str, old: Body | None, new: Body | None) -> None:
-        one(kind, old, new)
-        other(kind, old, new)
+        for callback in callbacks:
+            callback(kind, old, new)
 
     return changed
 
@@ -100,9 +103,9 @@ class Controller:
         try:
             result = await self._reconcile(key)
         except ApiError as error:
-            pause = self.queue.add_failed(key, at_least=error.retry_after or 0.0)
-            level = logging.WARNING if pause >= LOUD_FROM else logging.INFO  # the first tries often do it
-            logger.log(level, "%s %s/%s: next try in %.3g s: %s", self.name, *key, pause, error)
+            self._again(key, error, error.retry_after or 0.0)
+        except CloudError as error:
+            self._again(key, error, CLOUD_PAUSE)
         except Exception:
             pause = self.queue.add_failed(key)
             logger.exception("%s %s/%s failed unexpectedly, next try in %.3g s", self.name, *key, pause)
@@ -114,3 +117,8 @@ class Controller:
             return "requeue_after"
         self._metrics.errors.labels(self.name).inc()
         return "error"
+
+    def _again(self, key: Key, error: Exception, at_least: float) -> None:
+        pause = self.queue.add_failed(key, at_least=at_least)
+        level = logging.WARNING if pause >= LOUD_FROM else logging.INFO  # the first tries often do it
+        logger.log(level, "%s %s/%s: next try in %.3g s: %s", self.name, *key, pause, error)

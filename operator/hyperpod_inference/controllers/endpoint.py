@@ -1,10 +1,12 @@
-"""InferenceEndpointConfig: observe, render, apply, judge. One run of `EndpointReconciler` per change.
+"""Endpoints: observe, render, apply, judge. One run of `EndpointReconciler` per change.
 
 What there is to decide is decided in `render` and `status`, which are pure; this is the shell around them.
+Both kinds are served by it: an InferenceEndpointConfig is an endpoint, a JumpStartModel becomes one with the
+hub's document of its model (`understand`).
 """
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
@@ -12,8 +14,9 @@ from typing import cast
 from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.meta import ObjectMeta
-from hyperpod_inference.api.parse import InvalidResource, parse
+from hyperpod_inference.api.parse import AnyResource, InvalidResource, parse
 from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.cloud.errors import CloudError, told
 from hyperpod_inference.controllers import handover, removal
 from hyperpod_inference.controllers.caches import Caches, owner_selector
 from hyperpod_inference.controllers.controller import Result
@@ -38,7 +41,7 @@ from hyperpod_inference.kube.resources import (
 from hyperpod_inference.kube.store import Key, version_of
 from hyperpod_inference.render import Facts, Rendered, deployments, render
 from hyperpod_inference.render.gateway import gateway_name
-from hyperpod_inference.status import ApplyError, Observed, due, events, judge, refused
+from hyperpod_inference.status import ApplyError, Observed, deleting, due, events, judge, refused, unresolved
 
 DEPENDENCY_RETRY = 20.0
 """Seconds between two looks at an endpoint that waits for somebody else's kind to be installed."""
@@ -47,11 +50,22 @@ DELETION_POLL = 5.0
 RESYNC = 36_000.0
 """Seconds between two looks at an endpoint without any change; controller-runtime's ten hours."""
 
+Understand = Callable[[AnyResource, Body | None], Awaitable[InferenceEndpointConfig]]
+"""From a parsed resource, and the Deployment that serves it so far, to the endpoint that it is."""
+
+
+async def as_it_is(resource: AnyResource, running: Body | None) -> InferenceEndpointConfig:
+    """An InferenceEndpointConfig says all by itself."""
+    return cast(InferenceEndpointConfig, resource)
+
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointReconciler:
     """Makes the cluster hold what one endpoint asks for, and says on the endpoint how that went.
 
+    resource: the kind that is reconciled; `caches` are those of this kind.
+    understand: makes the endpoint; raises InvalidResource, or CloudError when AWS did not say.
+    look_again: seconds after which a refused spec is looked at anew, None where only its change can help.
     absent_crds: names of the definitions that others have not installed, asked for at each run.
     blind: errors about kinds that the operator may not even see, asked for at each run.
     released: uids of endpoints whose finalizer was taken off; the cache may show them a little longer.
@@ -60,6 +74,9 @@ class EndpointReconciler:
     client: Client
     caches: Caches
     settings: OperatorSettings
+    resource: Resource = ENDPOINTS
+    understand: Understand = as_it_is
+    look_again: float | None = None
     applier: Applier
     statuses: StatusWriter
     recorder: EventRecorder
@@ -73,6 +90,7 @@ class EndpointReconciler:
 
         Raises:
             ApiError: something could not be written; the status, if it could be, says what.
+            CloudError: AWS did not say what there is to serve; the status says so.
         """
         body = self.caches.endpoints.get(*key)
         if body is None:
@@ -81,9 +99,12 @@ class EndpointReconciler:
         if body["metadata"].get("deletionTimestamp"):
             return await self._finalize(body)
         try:
-            endpoint = cast(InferenceEndpointConfig, parse(body, tolerant=True))
+            endpoint = await self.understand(parse(body, tolerant=True), self.caches.deployment_of(*key))
         except InvalidResource as invalid:
             return await self._refuse(body, invalid)
+        except CloudError as error:
+            await self._tell_unresolved(body, error)
+            raise
         return await self._build(body, endpoint)
 
     async def _build(self, body: Body, endpoint: InferenceEndpointConfig) -> Result:
@@ -154,7 +175,7 @@ class EndpointReconciler:
         A cache may be minutes behind: what an old spec asks for must neither be applied nor removed. The
         read of a single object is never stale.
         """
-        live = await self.client.get(ENDPOINTS, body["metadata"]["name"], body["metadata"]["namespace"])
+        live = await self.client.get(self.resource, body["metadata"]["name"], body["metadata"]["namespace"])
         if removal.changed(body, live):
             raise Conflict(409, "Behind", "the cache is behind; it is tried again when it is not")
 
@@ -198,11 +219,16 @@ class EndpointReconciler:
 
     async def _refuse(self, body: Body, invalid: InvalidResource) -> Result:
         """A resource that does not parse: say which field, and leave alone what runs."""
-        metadata = ObjectMeta.model_validate(body["metadata"], extra="ignore")
         problems = tuple(str(problem) for problem in invalid.problems)
         observed = self._observe(body, Rendered(manifests=()), problems, [], [])
-        await self._report(body, refused(metadata, observed, self.now()))
-        return Result()
+        await self._report(body, refused(_metadata(body), observed, self.now()))
+        return Result(requeue_after=self.look_again)
+
+    async def _tell_unresolved(self, body: Body, error: CloudError) -> None:
+        """AWS did not say what there is to serve: say why, and leave alone what runs."""
+        observed = self._observe(body, Rendered(manifests=()), (), [], [])
+        why = told(error, self.settings.execution_role_arn)
+        await self._report(body, unresolved(_metadata(body), observed, why, self.now()))
 
     async def _report(self, body: Body, status: Status) -> None:
         previous = self.statuses.previous(body)
@@ -252,9 +278,10 @@ class EndpointReconciler:
     async def _live_children(self, body: Body) -> list[Body]:
         """From the API server: an object made a moment ago may not be cached yet."""
         found: list[Body] = []
+        selector = owner_selector(*_key(body), self.resource.kind)
         for resource in self.caches.children:
             with contextlib.suppress(NotFound):  # a kind that nobody installed
-                found += (await self.client.list(resource, label_selector=owner_selector(*_key(body)))).items
+                found += (await self.client.list(resource, label_selector=selector)).items
         return [obj for obj in found if removal.is_ours(obj, body)]
 
     async def _leave_gateway(self, body: Body) -> None:
@@ -264,10 +291,8 @@ class EndpointReconciler:
             await GatewayLink(self.client).leave(namespace, gateway, name)
 
     async def _report_deletion(self, body: Body, failures: list[ApplyFailure]) -> None:
-        with contextlib.suppress(InvalidResource):
-            endpoint = cast(InferenceEndpointConfig, parse(body, tolerant=True))
-            observed = self._observe(body, Rendered(manifests=()), (), [], failures)
-            await self._report(body, judge(endpoint, observed, self.now()))
+        observed = self._observe(body, Rendered(manifests=()), (), [], failures)
+        await self._report(body, deleting(_metadata(body), observed, self.now()))
 
     async def _set_finalizer(self, body: Body, *, present: bool) -> None:
         metadata = body["metadata"]
@@ -277,11 +302,15 @@ class EndpointReconciler:
             return
         version = metadata["resourceVersion"]  # the list is written as a whole: only over what was seen
         patch = {"metadata": {"finalizers": wanted, "uid": metadata["uid"], "resourceVersion": version}}
-        await self.client.patch(ENDPOINTS, metadata["name"], metadata["namespace"], patch, MERGE_PATCH)
+        await self.client.patch(self.resource, metadata["name"], metadata["namespace"], patch, MERGE_PATCH)
 
 
 def _key(body: Body) -> Key:
     return body["metadata"]["namespace"], body["metadata"]["name"]
+
+
+def _metadata(body: Body) -> ObjectMeta:
+    return ObjectMeta.model_validate(body["metadata"], extra="ignore")
 
 
 def _is_routers(obj: Body) -> bool:

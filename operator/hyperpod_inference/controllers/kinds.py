@@ -6,6 +6,9 @@ from hyperpod_inference.kube.resources import Resource, register
 
 CUSTOM = {kind.kind: Resource(names.GROUP, kind.version, kind.plural, kind.kind) for kind in KINDS}
 ENDPOINTS = CUSTOM[names.KIND_ENDPOINT]
-UNBUILT = tuple(resource for kind, resource in CUSTOM.items() if kind != names.KIND_ENDPOINT)
+JUMPSTART_MODELS = CUSTOM[names.KIND_JUMPSTART]
+SERVED = (ENDPOINTS, JUMPSTART_MODELS)
+"""What is deployed by the same reconciler."""
+UNBUILT = tuple(resource for resource in CUSTOM.values() if resource not in SERVED)
 
 register(*CUSTOM.values())

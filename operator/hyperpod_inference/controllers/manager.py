@@ -7,7 +7,7 @@ reconciles end, then gives the lease away, so that a successor starts at once.
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -16,9 +16,10 @@ from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.controllers import caches as seen
 from hyperpod_inference.controllers.caches import CHILD_KINDS, CHILD_SELECTOR, OPTIONAL_KINDS, Caches
-from hyperpod_inference.controllers.controller import Controller, Mapper, both, itself
-from hyperpod_inference.controllers.endpoint import EndpointReconciler
-from hyperpod_inference.controllers.kinds import ENDPOINTS, UNBUILT
+from hyperpod_inference.controllers.controller import Controller, Mapper, each_of, itself
+from hyperpod_inference.controllers.endpoint import EndpointReconciler, as_it_is
+from hyperpod_inference.controllers.jumpstart import LOOK_AGAIN, FromHub
+from hyperpod_inference.controllers.kinds import ENDPOINTS, JUMPSTART_MODELS, UNBUILT
 from hyperpod_inference.controllers.node_labels import NodeLabeller, nodes_of
 from hyperpod_inference.controllers.serving import exposition, health, serving
 from hyperpod_inference.controllers.statuses import StatusWriter
@@ -31,7 +32,7 @@ from hyperpod_inference.kube.errors import Forbidden, NotFound
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.lease import DEFAULT_TIMES, Elector, LeaseTimes
 from hyperpod_inference.kube.metrics import Metrics
-from hyperpod_inference.kube.reflector import Reflector
+from hyperpod_inference.kube.reflector import OnChange, Reflector
 from hyperpod_inference.kube.resources import Resource
 from hyperpod_inference.kube.store import Store
 from hyperpod_inference.status.observed import ApplyError
@@ -61,44 +62,63 @@ class Operator:
         self._caches = caches = Caches()
         self._recorder = EventRecorder(client, names.OPERATOR_NAME)
         self._statuses = StatusWriter(client, self._recorder)
-        self.endpoints = Controller(ENDPOINTS.kind.lower(), self._endpoint_reconciler(), metrics)
+        self._applier = Applier(client, names.FIELD_MANAGER, names.ANNOTATION_SPEC_HASH)
+        self._models = caches.of(names.KIND_JUMPSTART)
+        self.endpoints = self._deploying(ENDPOINTS, caches)
+        self.jumpstart_models = self._deploying(JUMPSTART_MODELS, self._models)
         self.nodes = Controller("node", NodeLabeller(client=client, caches=caches), metrics, workers=1)
-        self.controllers = [self.endpoints, self.nodes]
+        self.controllers = [self.endpoints, self.jumpstart_models, self.nodes]
         self.essential = [
-            self._follow(ENDPOINTS, caches.endpoints, itself),
-            *(self._follow(kind, caches.children[kind], seen.owner_keys, **OURS) for kind in CHILD_KINDS),
-            self._follow(resources.PODS, caches.pods, seen.owner_keys, nodes_of, **OURS, strip=seen.slim_pod),
+            Reflector(client, ENDPOINTS, store=caches.endpoints, on_change=self.endpoints.on_change()),
+            *(self._follow(kind, caches.children[kind], _owner, **OURS) for kind in CHILD_KINDS),
+            self._follow(resources.PODS, caches.pods, _owner, nodes_of, **OURS, strip=seen.slim_pod),
         ]
-        self.optional = [
-            self._follow(kind, caches.children[kind], seen.owner_keys, **OURS) for kind in OPTIONAL_KINDS
-        ]
+        self.optional = [self._follow(kind, caches.children[kind], _owner, **OURS) for kind in OPTIONAL_KINDS]
         self.scalers = self._follow(
             resources.HORIZONTAL_POD_AUTOSCALERS,
             caches.scalers,
-            caches.endpoints_of_scaler,
+            lambda seen_by: seen_by.endpoints_of_scaler,
             strip=seen.slim_scaler,
         )
         # Caches that make verdicts better; without them the operator still works.
         self.helpful = [
             *self.optional,
             self.scalers,
+            Reflector(
+                client,
+                JUMPSTART_MODELS,
+                store=self._models.endpoints,
+                on_change=self.jumpstart_models.on_change(),
+            ),
             # One more or less changes what every endpoint says of its load balancer.
             self._follow(
-                resources.INGRESS_CLASSES, caches.ingress_classes, lambda _: caches.endpoints.keys()
+                resources.INGRESS_CLASSES, caches.ingress_classes, lambda seen_by: seen_by.every_endpoint
             ),
             self._follow(
-                resources.NODES, caches.nodes, seen.nobody, itself, strip=seen.slim_node, metadata_only=True
+                resources.NODES, caches.nodes, _nobody, itself, strip=seen.slim_node, metadata_only=True
             ),
-            self._follow(resources.EVENTS, caches.events, caches.endpoints_of_event, **POD_WARNINGS),
+            self._follow(
+                resources.EVENTS, caches.events, lambda seen_by: seen_by.endpoints_of_event, **POD_WARNINGS
+            ),
             *(self._unbuilt(resource) for resource in UNBUILT),
         ]
 
     def _follow(
-        self, resource: Resource, store: Store, endpoints: Mapper, nodes: Mapper = seen.nobody, **options: Any
+        self,
+        resource: Resource,
+        store: Store,
+        mapper_of: Callable[[Caches], Mapper],
+        nodes: Mapper = seen.nobody,
+        **options: Any,
     ) -> Reflector:
-        """Keep a store, and queue the endpoints and nodes that a change concerns."""
-        on_change = both(self.endpoints.on_change(endpoints), self.nodes.on_change(nodes))
+        """Keep a store, and queue the endpoints of each kind, and the nodes, that a change concerns."""
+        on_change = each_of(*self._telling(mapper_of), self.nodes.on_change(nodes))
         return Reflector(self._client, resource, store=store, on_change=on_change, **options)
+
+    def _telling(self, mapper_of: Callable[[Caches], Mapper]) -> Iterable[OnChange]:
+        """Callbacks that queue the endpoints of each kind."""
+        yield self.endpoints.on_change(mapper_of(self._caches))
+        yield self.jumpstart_models.on_change(mapper_of(self._models))
 
     def unsynced(self) -> list[str]:
         """The essential caches that have not been filled yet."""
@@ -133,18 +153,23 @@ class Operator:
         if not done:
             logger.warning("working without a complete view of: %s", ", ".join(self.unsynced()))
 
-    def _endpoint_reconciler(self) -> EndpointReconciler:
-        return EndpointReconciler(
+    def _deploying(self, resource: Resource, caches: Caches) -> Controller:
+        from_hub = resource is JUMPSTART_MODELS
+        reconciler = EndpointReconciler(
             client=self._client,
-            caches=self._caches,
+            caches=caches,
             settings=self._settings,
-            applier=Applier(self._client, names.FIELD_MANAGER, names.ANNOTATION_SPEC_HASH),
+            resource=resource,
+            understand=FromHub(settings=self._settings) if from_hub else as_it_is,
+            look_again=LOOK_AGAIN if from_hub else None,
+            applier=self._applier,
             statuses=self._statuses,
             recorder=self._recorder,
             now=_now,
             blind=self._blind,
             absent_crds=self._absent_crds,
         )
+        return Controller(resource.kind.lower(), reconciler, self._metrics)
 
     def _blind(self) -> Iterable[ApplyError]:
         """The kinds that RBAC hides from us: said on every endpoint, since its status may be wrong."""
@@ -165,8 +190,17 @@ class Operator:
         reconcile = UnbuiltReconciler(resource.kind, store, self._statuses, self._recorder, _now)
         controller = Controller(resource.kind.lower(), reconcile, self._metrics, workers=1)
         self.controllers.append(controller)
-        linked = self.endpoints.on_change(self._caches.endpoints_of_gateway if is_gateway else seen.nobody)
-        return Reflector(self._client, resource, store=store, on_change=both(controller.on_change(), linked))
+        linked = self._telling(lambda seen_by: seen_by.endpoints_of_gateway if is_gateway else seen.nobody)
+        on_change = each_of(controller.on_change(), *linked)
+        return Reflector(self._client, resource, store=store, on_change=on_change)
+
+
+def _owner(caches: Caches) -> Mapper:
+    return caches.owner_keys
+
+
+def _nobody(caches: Caches) -> Mapper:
+    return seen.nobody
 
 
 async def run(

@@ -14,10 +14,8 @@ from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.resources import Body
 from hyperpod_inference.kube.store import Key, Store
 
-FAILED = "DeploymentFailed"
 # What to use instead, where there is something.
 ADVICE: Mapping[str, str] = {
-    names.KIND_JUMPSTART: "Deploy the model with an InferenceEndpointConfig instead.",
     names.KIND_REGISTRATION: "The model is reachable through its Service inside the cluster.",
     names.KIND_GATEWAY: "Put a Gateway of your own in front of the models' Services.",
 }
@@ -62,10 +60,7 @@ def _is_anothers(body: Body) -> bool:
 
 
 def not_built(body: Body, message: str, now: datetime) -> Status:
-    """The whole status of a resource of such a kind, valid under its schema and for AWS's own client.
-
-    The client wants `deploymentStatus` complete, from the first status on.
-    """
+    """The whole status of a resource of such a kind, valid under its schema and for AWS's own client."""
     previous = body.get("status") or {}
     before, generation = previous.get("conditions") or (), body["metadata"].get("generation")
     entries = [
@@ -75,12 +70,4 @@ def not_built(body: Body, message: str, now: datetime) -> Status:
     status: dict[str, Any] = {"conditions": entries, "observedGeneration": generation}
     if body["kind"] == names.KIND_REGISTRATION:
         status["state"] = "CreationFailed"
-    if body["kind"] == names.KIND_JUMPSTART:
-        updated = (previous.get("deploymentStatus") or {}).get("lastUpdated")
-        status["state"] = FAILED
-        status["deploymentStatus"] = {
-            "name": names.deployment_name(body["metadata"]["name"]),
-            "deploymentObjectOverallState": FAILED,
-            "lastUpdated": updated or conditions.timestamp(now),
-        }
     return status

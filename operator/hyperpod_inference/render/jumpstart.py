@@ -62,6 +62,12 @@ def problems(model: JumpStartModel, document: HubDocument, settings: OperatorSet
             f" and is trusted for the service account {names.GATED_MODEL_SERVICE_ACCOUNT}"
         )
         yield Problem("spec.model.gatedModelDownloadRole", None, "the ARN of a role", fix)
+    elif document.gated:
+        fix = (
+            f"{document.model_id} is gated, and this version of the operator does not fetch such weights: put"
+            " a copy into a bucket of yours, and serve it with an InferenceEndpointConfig"
+        )
+        yield Problem("spec.model.modelId", None, "", fix)
     if model.spec.server.accelerator_partition_type:
         yield from _partition_problems(model, document)
     elif model.spec.server.instance_type not in document.types:

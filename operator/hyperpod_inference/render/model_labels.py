@@ -31,7 +31,9 @@ def model_labels(
         "cluster_id": settings.hyperpod_cluster_arn.rpartition("/")[2],
         "cluster_name": settings.eks_cluster_name,
         "resource_name": resource_name,
-        "resource_type": names.RESOURCE_TYPE_ENDPOINT,
+        "resource_type": names.RESOURCE_TYPE_JUMPSTART
+        if endpoint.kind == names.KIND_JUMPSTART
+        else names.RESOURCE_TYPE_ENDPOINT,
         "namespace": endpoint.metadata.namespace,
         "model_name": spec.model_name,
         "model_version": spec.model_version or "",

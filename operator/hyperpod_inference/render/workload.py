@@ -35,11 +35,11 @@ def deployment(
 ) -> Manifest:
     """The Deployment that runs the model; `spec.replicas` is left out while a scaler owns it."""
     name = names.deployment_name(endpoint.metadata.name)
-    metadata = namespaced(endpoint, name)
+    metadata = namespaced(endpoint, name) | {"labels": labels(endpoint) | carried_labels(endpoint)}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata | {"labels": labels(endpoint) | carried_labels(endpoint)},
+        "metadata": metadata | without_empty({"annotations": _served_version(endpoint)}),
         "spec": {
             **facts.replicas(endpoint.metadata.namespace, name, endpoint.spec.replicas),
             "selector": {"matchLabels": selector(endpoint)},
@@ -50,6 +50,13 @@ def deployment(
             "template": with_sidecars(pod_template(endpoint, source), endpoint, settings),
         },
     }
+
+
+def _served_version(endpoint: InferenceEndpointConfig) -> dict[str, str]:
+    """Which version of a hub's model this is: it stays until the spec names another one."""
+    if endpoint.kind != names.KIND_JUMPSTART:
+        return {}
+    return {names.ANNOTATION_HUB_MODEL: f"{endpoint.spec.model_name}/{endpoint.spec.model_version}"}
 
 
 def pod_template(endpoint: InferenceEndpointConfig, source: ModelSource) -> Manifest:

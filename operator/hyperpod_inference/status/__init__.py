@@ -11,7 +11,7 @@
 
 from hyperpod_inference.status.deadline import due
 from hyperpod_inference.status.events import EventRecord, events
-from hyperpod_inference.status.judge import judge, refused
+from hyperpod_inference.status.judge import deleting, judge, refused, unresolved
 from hyperpod_inference.status.observed import ApplyError, Observed
 from hyperpod_inference.status.parts import NotBuilt, Part
 
@@ -21,8 +21,10 @@ __all__ = [
     "NotBuilt",
     "Observed",
     "Part",
+    "deleting",
     "due",
     "events",
     "judge",
     "refused",
+    "unresolved",
 ]

@@ -46,7 +46,7 @@ DELETING = "DeletionInProgress"
 def judge(endpoint: InferenceEndpointConfig, observed: Observed, now: datetime) -> dict[str, Any]:
     """The whole status body. `now` must be aware; it is used for transition times and the deadline only."""
     if endpoint.metadata.deletion_timestamp:
-        return _status(endpoint.metadata, observed, now, DELETING, {conditions.READY: _deleting(observed)})
+        return deleting(endpoint.metadata, observed, now)
     if observed.problems:
         return refused(endpoint.metadata, observed, now)
     if endpoint.spec.pd_spec is not None:
@@ -66,6 +66,28 @@ def refused(metadata: ObjectMeta, observed: Observed, now: datetime) -> dict[str
     ready = no(conditions.INVALID_SPEC, f"Nothing is deployed for this spec. {accepted.message}")
     verdicts = {conditions.ACCEPTED: accepted, conditions.READY: ready}
     return _status(metadata, observed, now, FAILED, verdicts)
+
+
+def deleting(metadata: ObjectMeta, observed: Observed, now: datetime) -> dict[str, Any]:
+    """The status of an endpoint on its way out; its spec does not matter any more."""
+    return _status(metadata, observed, now, DELETING, {conditions.READY: _deleting(observed)})
+
+
+def unresolved(metadata: ObjectMeta, observed: Observed, why: str, now: datetime) -> dict[str, Any]:
+    """The status while AWS does not say what there is to serve. `why`: a sentence with the next step.
+
+    What runs already is left alone, and still judged.
+    """
+    unknown = Verdict(status="Unknown", reason=conditions.AWS_UNAVAILABLE, message=why)
+    verdicts = {conditions.ACCEPTED: unknown}
+    if observed.deployment is None:
+        verdicts[conditions.READY] = no(conditions.AWS_UNAVAILABLE, f"Nothing is deployed yet. {why}")
+        return _status(metadata, observed, now, PENDING, verdicts)
+    verdicts[conditions.WORKLOAD_READY] = work = workload(observed, ())
+    message = f"{work.message} What runs is left as it is. {why}"
+    verdicts[conditions.READY] = Verdict(status=work.status, reason=work.reason, message=message)
+    state = COMPLETE if Rollout.of(observed.deployment).complete else IN_PROGRESS
+    return _status(metadata, observed, now, state, verdicts)
 
 
 def _verdicts(endpoint: InferenceEndpointConfig, observed: Observed, now: datetime) -> Verdicts:

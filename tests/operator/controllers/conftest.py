@@ -11,7 +11,7 @@ import yaml
 from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.controllers.caches import Caches
-from hyperpod_inference.controllers.endpoint import EndpointReconciler
+from hyperpod_inference.controllers.endpoint import EndpointReconciler, Understand, as_it_is
 from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.controllers.statuses import StatusWriter
 from hyperpod_inference.kube.apply import Applier
@@ -100,9 +100,13 @@ class MemoryCluster:
 
 
 class World:
-    """A reconciler over the cluster in memory; `settle` fills its caches as reflectors would."""
+    """A reconciler over the cluster in memory; `settle` fills its caches as reflectors would.
 
-    def __init__(self) -> None:
+    Of InferenceEndpointConfigs, or of another kind with what makes endpoints of it.
+    """
+
+    def __init__(self, resource: Resource = ENDPOINTS, understand: Understand = as_it_is) -> None:
+        self.resource, self.understand = resource, understand
         self.cluster = MemoryCluster()
         self.moment = datetime(2026, 1, 1, tzinfo=UTC)
         self.restart()
@@ -110,13 +114,15 @@ class World:
     def restart(self) -> None:
         """A new process: it remembers nothing."""
         client: Any = self.cluster
-        self.caches = Caches()
+        self.caches = Caches().of(self.resource.kind)
         self.recorder = EventRecorder(client, "test", now=lambda: self.moment)
         self.statuses = StatusWriter(client, self.recorder)
         self.reconciler = EndpointReconciler(
             client=client,
             caches=self.caches,
             settings=OperatorSettings(),
+            resource=self.resource,
+            understand=self.understand,
             applier=Applier(client, names.FIELD_MANAGER, names.ANNOTATION_SPEC_HASH),
             statuses=self.statuses,
             recorder=self.recorder,
@@ -124,7 +130,7 @@ class World:
         )
 
     def settle(self) -> None:
-        stores = {ENDPOINTS: self.caches.endpoints, **self.caches.children}
+        stores = {self.resource: self.caches.endpoints, **self.caches.children}
         for resource, store in stores.items():
             for key in store.keys() - self.cluster.objects.get(resource.kind, {}).keys():
                 store.remove(key)
@@ -141,11 +147,11 @@ class World:
             self.settle()
         return [*self.cluster.writes]
 
-    def status(self, kind: str = names.KIND_ENDPOINT, name: str = "llm-fallback") -> Body:
-        return dict(self.cluster.objects[kind][("default", name)]["status"])
+    def status(self, kind: str | None = None, name: str = "llm-fallback") -> Body:
+        return dict(self.cluster.objects[kind or self.resource.kind][("default", name)]["status"])
 
-    def condition(self, type: str) -> Body:
-        (found,) = [each for each in self.status()["conditions"] if each["type"] == type]
+    def condition(self, type: str, name: str = "llm-fallback") -> Body:
+        (found,) = [each for each in self.status(name=name)["conditions"] if each["type"] == type]
         return dict(found)
 
     def names_of(self, kind: str) -> set[str]:

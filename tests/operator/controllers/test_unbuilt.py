@@ -6,10 +6,11 @@ import pytest
 
 from hyperpod_inference.api import conditions, names
 from hyperpod_inference.api.kinds import KINDS, Kind
+from hyperpod_inference.controllers import kinds
 from hyperpod_inference.controllers.unbuilt import UnbuiltReconciler
 from hyperpod_inference.kube.store import Store
 
-UNBUILT = [kind for kind in KINDS if kind.kind != names.KIND_ENDPOINT]
+UNBUILT = [kind for kind in KINDS if kind.kind in {resource.kind for resource in kinds.UNBUILT}]
 
 
 def resource(kind: Kind, **more: Any) -> dict[str, Any]:
@@ -43,17 +44,6 @@ async def test_the_status_is_written_once(world: Any, kind: Kind) -> None:
     await reconcile(world, kind, resource(kind))
     (body,) = world.cluster.objects[kind.kind].values()
     assert await reconcile(world, kind, body) == []
-
-
-async def test_a_jumpstart_model_has_what_awss_client_wants_from_the_first_status_on(world: Any) -> None:
-    kind = next(kind for kind in UNBUILT if kind.kind == names.KIND_JUMPSTART)
-    await reconcile(world, kind, resource(kind))
-    deployment = world.status(kind.kind, "one")["deploymentStatus"]
-    assert deployment == {
-        "name": "one",
-        "deploymentObjectOverallState": "DeploymentFailed",
-        "lastUpdated": "2026-01-01T00:00:00Z",
-    }
 
 
 async def test_a_status_of_another_operator_is_left_alone(world: Any) -> None:

@@ -52,9 +52,9 @@ def container(model: JumpStartModel) -> dict[str, Any]:
     return made
 
 
-def refusal(model: JumpStartModel) -> str:
+def refusal(model: JumpStartModel, **settings: Any) -> str:
     with pytest.raises(InvalidResource) as refused:
-        objects(model)
+        objects(model, **settings)
     return "\n".join(str(problem) for problem in refused.value.problems)
 
 
@@ -71,6 +71,18 @@ def test_the_objects_belong_to_the_model_and_carry_its_name() -> None:
     assert (owner["kind"], owner["name"], owner["uid"]) == ("JumpStartModel", "chat", "uid-1")
     labels = made["PersistentVolume"]["metadata"]["labels"]
     assert "JumpStartModel" in labels.values()
+
+
+def test_the_deployment_says_which_model_and_version_it_serves() -> None:
+    annotations = objects(jumpstart(SMOL))["Deployment"]["metadata"]["annotations"]
+    assert annotations == {"inference.sagemaker.aws.amazon.com/hub-model": f"{SMOL}/1.2.0"}
+
+
+def test_its_metrics_are_told_from_those_of_endpoints() -> None:
+    pod = objects(jumpstart(SMOL, metrics={}))["Deployment"]["spec"]["template"]["spec"]
+    values = {each.get("value") for container in pod["containers"] for each in container.get("env", ())}
+    assert "jumpstart" in values
+    assert "inference-endpoint" not in values
 
 
 def test_image_environment_and_weights_come_from_the_hub() -> None:
@@ -121,8 +133,10 @@ def test_a_gated_model_needs_a_role_of_its_own_or_of_the_operator() -> None:
     said = refusal(jumpstart(GATED))
     assert "spec.model.gatedModelDownloadRole" in said
     assert "sagemaker:CreateHubContentPresignedUrls" in said
-    assert "Deployment" in objects(jumpstart(GATED, model={"gatedModelDownloadRole": ROLE}))
-    assert "Deployment" in objects(jumpstart(GATED), gated_model_download_role_arn=ROLE)
+    with_role = jumpstart(GATED, model={"gatedModelDownloadRole": ROLE})
+    for said in (refusal(with_role), refusal(jumpstart(GATED), gated_model_download_role_arn=ROLE)):
+        assert "gatedModelDownloadRole" not in said
+        assert "does not fetch such weights" in said
 
 
 def test_a_partition_replaces_whole_gpus_and_the_hubs_list_of_types() -> None:
