@@ -124,13 +124,27 @@ OPERATOR_NAMESPACE: tuple[Permission, ...] = (
         "renew, take over and release the leader lease",
         only=(names.OPERATOR_LEASE,),
     ),
-    Permission(CORE, ("secrets",), ("create",), "issue the webhook's certificate the first time"),
+    Permission(CORE, ("secrets",), ("create",), "issue the certificates below the first time"),
     Permission(
         CORE,
         ("secrets",),
-        ("list", "watch", "update"),
-        "serve and renew the webhook's certificate; the list is narrowed by name too",
+        ("list", "watch"),
+        "serve the webhook's certificate; the list is narrowed by name too",
         only=(names.WEBHOOK_SECRET,),
+    ),
+    Permission(
+        CORE,
+        ("secrets",),
+        ("get",),
+        "sign the certificates of the endpoints' load balancers",
+        only=(names.AUTHORITY_SECRET,),
+    ),
+    Permission(
+        CORE,
+        ("secrets",),
+        ("update",),
+        "renew the webhook's certificate, and the authority of the endpoints'",
+        only=(names.WEBHOOK_SECRET, names.AUTHORITY_SECRET),
     ),
 )
 

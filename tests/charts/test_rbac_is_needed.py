@@ -17,6 +17,7 @@ from unittest.mock import Mock
 import hyperpod_inference.controllers
 from hyperpod_charts.rbac import CLUSTER, OPERATOR_NAMESPACE, ROUTER, Permission
 from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.controllers import authority
 from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS
 from hyperpod_inference.controllers.gateway_link import GATEWAYS
 from hyperpod_inference.controllers.kinds import CUSTOM, SERVED
@@ -65,10 +66,14 @@ def allowed(table: tuple[Permission, ...]) -> set[Cell]:
 
 
 def operator_modules() -> Iterator[ModuleType]:
-    """Yields the modules that talk to the API server about endpoints; the lease has a role of its own."""
+    """Yields the modules that talk to the API server about endpoints.
+
+    The lease and the authority live in the operator's namespace, for which there is a role of its own.
+    """
     package = hyperpod_inference.controllers
     for found in pkgutil.iter_modules(package.__path__):
-        yield importlib.import_module(f"{package.__name__}.{found.name}")
+        if found.name != "authority":
+            yield importlib.import_module(f"{package.__name__}.{found.name}")
     yield from (apply, events)
 
 
@@ -110,9 +115,9 @@ def test_what_the_cluster_role_allows_is_what_the_operator_asks_for() -> None:
     assert allowed(CLUSTER) == asked | TRUST
 
 
-def test_what_the_role_in_the_operators_namespace_allows_is_what_the_lease_and_the_webhook_need() -> None:
+def test_what_the_role_in_the_operators_namespace_allows_is_what_lease_webhook_and_authority_need() -> None:
     webhook = {cell(SECRETS, verb) for verb in ("list", "watch")} | set(called(keeper))
-    assert allowed(OPERATOR_NAMESPACE) == set(called(lease)) | webhook - TRUST
+    assert allowed(OPERATOR_NAMESPACE) == set(called(lease)) | set(called(authority)) | webhook - TRUST
 
 
 def test_what_the_routers_role_allows_is_what_their_discovery_follows() -> None:

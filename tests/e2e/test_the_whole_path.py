@@ -49,8 +49,8 @@ async def test_replicas_fall_back_in_order_and_a_real_engine_answers(
     assert status["observedGeneration"] == seen["metadata"]["generation"]
     conditions = {c["type"]: c for c in status["conditions"]}
     assert conditions["Ready"]["status"] == "True"
-    assert conditions["TLSReady"]["status"] == "False", "what is not built says so"
-    assert conditions["TLSReady"]["reason"] == "NotBuilt"
+    assert conditions["TLSReady"]["status"] == "False", "there is no AWS"
+    assert conditions["TLSReady"]["reason"] == "AwsUnavailable"
 
     table = kubectl(local_cluster, "get", "iec", name, "-n", namespace)
     assert "DeploymentComplete" in table

@@ -40,6 +40,7 @@ OPERATOR_WEBHOOK_PORT = 9443
 WEBHOOK_SERVICE = "hyperpod-inference-conversion-webhook"
 WEBHOOK_SERVICE_PORT = 443
 WEBHOOK_SECRET = "webhook-server-cert"  # noqa: S105 - a name
+AUTHORITY_SECRET = "hyperpod-inference-ca"  # noqa: S105 - ours: a name; signs the endpoints' certificates
 WEBHOOK_CERTIFICATE = "webhook-serving-cert"  # ours: cert-manager's Certificate and Issuer
 VALIDATING_WEBHOOK = "hyperpod-inference-validating-webhook"  # ours
 CONVERT_PATH = "/convert"

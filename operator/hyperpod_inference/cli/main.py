@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, Lazy] = {
     ),
     "migrate": Lazy("migrate", "Move a cluster from the Helm chart to the EKS add-on, or back.", extra="aws"),
     "models": Lazy("models", "Search the JumpStart hub for models.", extra="aws"),
+    "ca": Lazy("ca", "Print the certificate authority to trust for an endpoint.", extra="aws"),
     "operator": Lazy("operator", "Run the operator.", extra="operator"),
     "local": Lazy("local", "Run a whole cluster on this machine.", extra="local"),
     "demo": Lazy("demo", "From a manifest to a chat answer on this machine.", extra="dev"),

@@ -96,6 +96,12 @@ def _kind(code: str) -> type[CloudError]:
     return next((kind for codes, kind in kinds if code in codes), CloudError)
 
 
+def is_passing(error: CloudError) -> bool:
+    """Whether AWS itself may be well again in a moment; anything else needs a person, or another change."""
+    down = ("ServiceUnavailable", "Internal", "RequestTimeout", "50")  # S3 without a body: the HTTP status
+    return isinstance(error, Throttled | Unreachable) or error.code.startswith(down)
+
+
 def told(error: CloudError, role: str = "") -> str:
     """An error as sentences for a status: what failed, in AWS's words, and the next step.
 

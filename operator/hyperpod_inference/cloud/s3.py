@@ -4,7 +4,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from hyperpod_inference.api import names
-from hyperpod_inference.cloud.errors import translated
+from hyperpod_inference.cloud.errors import Missing, translated
 from hyperpod_inference.cloud.session import Session
 
 
@@ -34,6 +34,24 @@ class S3:
                 Tagging=urlencode({tag: value}, quote_via=quote),
                 **encryption,
             )
+
+    def get(self, bucket: str, key: str) -> bytes | None:
+        """One object; None when there is none of that key. Raises CloudError, Missing without the bucket."""
+        try:
+            with translated("s3:GetObject"):
+                return bytes(self._client.get_object(Bucket=bucket, Key=key)["Body"].read())
+        except Missing as error:
+            if error.code == "NoSuchBucket":
+                raise
+            return None
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Delete one object; gone already is fine, and so is a bucket that is gone. Raises CloudError."""
+        try:
+            with translated("s3:DeleteObject"):
+                self._client.delete_object(Bucket=bucket, Key=key)
+        except Missing:
+            return
 
 
 def split_uri(uri: str) -> tuple[str, str]:

@@ -6,19 +6,21 @@ hub's document of its model (`understand`).
 """
 
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.meta import ObjectMeta
 from hyperpod_inference.api.parse import AnyResource, InvalidResource, parse
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.cloud.errors import CloudError, told
+from hyperpod_inference.cloud.errors import CloudError, NoCredentials, told
 from hyperpod_inference.controllers import handover, removal
 from hyperpod_inference.controllers.caches import Caches, owner_selector
+from hyperpod_inference.controllers.certificates import Certificates, Kept
 from hyperpod_inference.controllers.controller import Result
 from hyperpod_inference.controllers.gateway_link import GatewayLink
 from hyperpod_inference.controllers.kinds import ENDPOINTS
@@ -42,6 +44,9 @@ from hyperpod_inference.kube.store import Key, version_of
 from hyperpod_inference.render import Facts, Rendered, deployments, render
 from hyperpod_inference.render.gateway import gateway_name
 from hyperpod_inference.status import ApplyError, Observed, deleting, due, events, judge, refused, unresolved
+from hyperpod_inference.status.tls import Certificate, certificate_of
+
+logger = logging.getLogger(__name__)
 
 DEPENDENCY_RETRY = 20.0
 """Seconds between two looks at an endpoint that waits for somebody else's kind to be installed."""
@@ -65,6 +70,7 @@ class EndpointReconciler:
 
     resource: the kind that is reconciled; `caches` are those of this kind.
     understand: makes the endpoint; raises InvalidResource, or CloudError when AWS did not say.
+    certificates: makes those of load balancers; None: none are made.
     look_again: seconds after which a refused spec is looked at anew, None where only its change can help.
     absent_crds: names of the definitions that others have not installed, asked for at each run.
     blind: errors about kinds that the operator may not even see, asked for at each run.
@@ -76,6 +82,7 @@ class EndpointReconciler:
     settings: OperatorSettings
     resource: Resource = ENDPOINTS
     understand: Understand = as_it_is
+    certificates: Certificates | None = None
     look_again: float | None = None
     applier: Applier
     statuses: StatusWriter
@@ -94,7 +101,10 @@ class EndpointReconciler:
         """
         body = self.caches.endpoints.get(*key)
         if body is None:
-            self.statuses.forget(self.released.pop(key, ""))
+            uid = self.released.pop(key, "")
+            self.statuses.forget(uid)
+            if self.certificates is not None:
+                self.certificates.forget(uid)
             return Result()
         if body["metadata"].get("deletionTimestamp"):
             return await self._finalize(body)
@@ -108,7 +118,11 @@ class EndpointReconciler:
         return await self._build(body, endpoint)
 
     async def _build(self, body: Body, endpoint: InferenceEndpointConfig) -> Result:
-        rendered, problems = self._render(endpoint)
+        kept = Kept(certificate=self._recorded(body))
+        rendered, problems = self._render(endpoint, kept)
+        if not problems and self.certificates is not None:
+            body, kept = await self._certified(body, endpoint, self.certificates)
+            rendered, problems = self._render(endpoint, kept)
         applied: list[Body] = []
         failures: list[ApplyFailure] = []
         gateway: Body | None = None
@@ -118,6 +132,7 @@ class EndpointReconciler:
             failures = [*failures, *refused_link]
         observed = replace(
             self._observe(body, rendered, problems, applied, failures),
+            certificate=kept.certificate,
             gateway_name=gateway_name(endpoint),
             gateway=gateway,
         )
@@ -125,15 +140,33 @@ class EndpointReconciler:
         await self._report(body, status)
         for failure in failures:
             raise failure.error
-        deadline = due(endpoint, status)
-        wait = RESYNC if deadline is None else max((deadline - self.now()).total_seconds(), 0) + 1
+        if kept.error is not None:
+            raise kept.error
+        moments = [each for each in (due(endpoint, status), kept.until) if each is not None]
+        wait = max((min(moments) - self.now()).total_seconds(), 0) + 1 if moments else RESYNC
         complete = all(each.present for each in rendered.dependencies)
         return Result(requeue_after=min(wait, RESYNC if complete else DEPENDENCY_RETRY))
 
-    def _render(self, endpoint: InferenceEndpointConfig) -> tuple[Rendered, tuple[str, ...]]:
+    async def _certified(
+        self, body: Body, endpoint: InferenceEndpointConfig, certificates: Certificates
+    ) -> tuple[Body, Kept]:
+        """The certificate, and the resource with the finalizer, without which nothing is made in AWS."""
+        finalizers = body["metadata"].get("finalizers") or ()
+        if names.FINALIZER not in finalizers and certificates.asks_aws(endpoint):
+            await self._confirm(body)
+            body = await self._set_finalizer(body, present=True)
+        return body, await certificates.keep(endpoint, self.statuses.previous(body))
+
+    def _recorded(self, body: Body) -> Certificate | None:
+        """What the last status says of the certificate; a status without it would lose what was made."""
+        found = certificate_of(self.statuses.previous(body))
+        return found if found != Certificate() else None
+
+    def _render(self, endpoint: InferenceEndpointConfig, kept: Kept) -> tuple[Rendered, tuple[str, ...]]:
         facts = Facts(
             scaled_deployments=self.caches.scaled(deployments(endpoint, self.settings)),
             absent_crds=self.absent_crds(),
+            certificate_arn=kept.certificate.arn if kept.certificate else "",
         )
         try:
             return render(endpoint, self.settings, facts), ()
@@ -212,6 +245,7 @@ class EndpointReconciler:
             instance_type_of_node=self.caches.instance_types(),
             not_built=rendered.not_built,
             arrangements=rendered.arrangements,
+            certificate=self._recorded(body),
             problems=problems,
             apply_errors=(*(_apply_error(each, rendered) for each in failures), *self.blind()),
             previous_status=self.statuses.previous(body),
@@ -251,6 +285,8 @@ class EndpointReconciler:
             raise failure.error
         if not done:
             return Result(requeue_after=DELETION_POLL)
+        if mine:
+            await self._remove_from_aws(body)
         try:
             await self._set_finalizer(body, present=False)
         except Invalid as refusal:
@@ -290,19 +326,46 @@ class EndpointReconciler:
         if gateway:
             await GatewayLink(self.client).leave(namespace, gateway, name)
 
-    async def _report_deletion(self, body: Body, failures: list[ApplyFailure]) -> None:
-        observed = self._observe(body, Rendered(manifests=()), (), [], failures)
-        await self._report(body, deleting(_metadata(body), observed, self.now()))
+    async def _remove_from_aws(self, body: Body) -> None:
+        """Remove what was made in AWS; the load balancer, which used it, is gone.
 
-    async def _set_finalizer(self, body: Body, *, present: bool) -> None:
+        An AWS that cannot be reached holds up a deletion for as long as something is known to be there.
+
+        Raises:
+            CloudError: AWS did not do it; the status says why.
+        """
+        if self.certificates is None:
+            return
+        resource: Any = None
+        with contextlib.suppress(InvalidResource):
+            resource = parse(body, tolerant=True)
+        try:
+            await self.certificates.remove(resource, self.statuses.previous(body))
+        except CloudError as error:
+            waited = self.now() - datetime.fromisoformat(body["metadata"]["deletionTimestamp"])
+            nothing_known = self._recorded(body) is None
+            if nothing_known and (isinstance(error, NoCredentials) or waited > removal.PATIENCE):
+                logger.info("%s %s/%s: nothing to remove from AWS: %s", body["kind"], *_key(body), error)
+                return
+            await self._report_deletion(body, [], told(error, self.settings.execution_role_arn))
+            raise
+
+    async def _report_deletion(self, body: Body, failures: list[ApplyFailure], why: str = "") -> None:
+        observed = self._observe(body, Rendered(manifests=()), (), [], failures)
+        await self._report(body, deleting(_metadata(body), observed, self.now(), why))
+
+    async def _set_finalizer(self, body: Body, *, present: bool) -> Body:
+        """Returns the resource as it is then."""
         metadata = body["metadata"]
         others = [each for each in metadata.get("finalizers") or [] if each != names.FINALIZER]
         wanted = [*others, names.FINALIZER] if present else others
         if sorted(wanted) == sorted(metadata.get("finalizers") or []):
-            return
+            return body
         version = metadata["resourceVersion"]  # the list is written as a whole: only over what was seen
         patch = {"metadata": {"finalizers": wanted, "uid": metadata["uid"], "resourceVersion": version}}
-        await self.client.patch(self.resource, metadata["name"], metadata["namespace"], patch, MERGE_PATCH)
+        return await self.client.patch(
+            self.resource, metadata["name"], metadata["namespace"], patch, MERGE_PATCH
+        )
 
 
 def _key(body: Body) -> Key:

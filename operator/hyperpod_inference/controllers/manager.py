@@ -15,7 +15,10 @@ from typing import Any
 from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.controllers import caches as seen
+from hyperpod_inference.controllers.authority import AuthorityKeeper
+from hyperpod_inference.controllers.aws import aws_of
 from hyperpod_inference.controllers.caches import CHILD_KINDS, CHILD_SELECTOR, OPTIONAL_KINDS, Caches
+from hyperpod_inference.controllers.certificates import Certificates
 from hyperpod_inference.controllers.controller import Controller, Mapper, each_of, itself
 from hyperpod_inference.controllers.endpoint import EndpointReconciler, as_it_is
 from hyperpod_inference.controllers.jumpstart import LOOK_AGAIN, FromHub
@@ -63,6 +66,10 @@ class Operator:
         self._recorder = EventRecorder(client, names.OPERATOR_NAME)
         self._statuses = StatusWriter(client, self._recorder)
         self._applier = Applier(client, names.FIELD_MANAGER, names.ANNOTATION_SPEC_HASH)
+        authority = AuthorityKeeper(client, settings.namespace, _now)
+        self._certificates = Certificates(
+            settings=settings, authority=authority, now=_now, aws=aws_of(settings.region)
+        )
         self._models = caches.of(names.KIND_JUMPSTART)
         self.endpoints = self._deploying(ENDPOINTS, caches)
         self.jumpstart_models = self._deploying(JUMPSTART_MODELS, self._models)
@@ -161,6 +168,7 @@ class Operator:
             settings=self._settings,
             resource=resource,
             understand=FromHub(settings=self._settings) if from_hub else as_it_is,
+            certificates=self._certificates,
             look_again=LOOK_AGAIN if from_hub else None,
             applier=self._applier,
             statuses=self._statuses,

@@ -49,7 +49,7 @@ def render(
     of_model = role_scalers if endpoint.spec.pd_spec else scaled_object
     scalers = (*of_model(endpoint, settings), *router_scaler(endpoint, settings))
     keda = names.CRD_SCALED_OBJECTS not in facts.absent_crds
-    balancer = ingress(endpoint, settings)
+    balancer = ingress(endpoint, settings, facts)
     routed = router(endpoint, settings, facts)
     warming = model_cache.node_cache(endpoint, source)
     manifests = (

@@ -16,11 +16,13 @@ class Facts:
     assignable_service_accounts: names of the ServiceAccounts of the endpoint's namespace that carry the
     label sagemaker.amazonaws.com/user-assignable=true; None when nobody looked.
     absent_crds: names of the CustomResourceDefinitions of others that the API server does not serve.
+    certificate_arn: the certificate that was imported into ACM for the endpoint, '' when there is none.
     """
 
     scaled_deployments: frozenset[str] = frozenset()
     assignable_service_accounts: frozenset[str] | None = None
     absent_crds: frozenset[str] = frozenset()
+    certificate_arn: str = ""
 
     def replicas(self, namespace: str, deployment: str, wanted: int) -> Manifest:
         """The field `replicas` of a Deployment's spec; empty while a scaler owns it."""

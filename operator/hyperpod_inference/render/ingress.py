@@ -1,6 +1,7 @@
 """The Ingress of an endpoint, from which the AWS Load Balancer Controller makes an internal ALB.
 
-Without a certificate the ALB listens on port 80: HTTPS needs one, and the only one known here is the user's.
+Without a certificate the ALB listens on port 80. It has one where the user named one, or the operator was
+told a bucket to publish one in; offline only the user's is known.
 """
 
 import json
@@ -10,6 +11,7 @@ from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.capture import place_of
 from hyperpod_inference.render.container import DEFAULT_HEALTH_PATH
+from hyperpod_inference.render.facts import Facts
 from hyperpod_inference.render.identity import OBJECT_NAME_LIMIT, Manifest, bounded, namespaced, of_router
 from hyperpod_inference.render.networking import routing_service_name
 from hyperpod_inference.render.routing import router_service_name
@@ -19,7 +21,7 @@ SSL_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 ALGORITHM = "least_outstanding_requests"
 
 
-def ingress(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> Manifest:
+def ingress(endpoint: InferenceEndpointConfig, settings: OperatorSettings, facts: Facts) -> Manifest:
     """The Ingress, beside the Service that it leads to: with a router, in the operator's namespace."""
     routed, metadata = endpoint.spec.routed, endpoint.metadata
     name = bounded(names.ingress_name(metadata.name, metadata.namespace, routed=routed), OBJECT_NAME_LIMIT)
@@ -30,7 +32,7 @@ def ingress(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> Ma
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
-        "metadata": own | {"annotations": _annotations(endpoint, settings)},
+        "metadata": own | {"annotations": _annotations(endpoint, settings, facts)},
         "spec": {"ingressClassName": names.INGRESS_CLASS, "rules": [{"http": {"paths": [path]}}]},
     }
 
@@ -40,14 +42,16 @@ def path_of(endpoint: InferenceEndpointConfig) -> str:
     return "/" + endpoint.spec.invocation_endpoint.lstrip("/")
 
 
-def certificate_of(endpoint: InferenceEndpointConfig) -> str | None:
-    """The ARN of the certificate that clients are to see."""
+def certificate_of(endpoint: InferenceEndpointConfig, facts: Facts) -> str:
+    """The ARN of the certificate that clients are to see, '' without one."""
     custom = endpoint.spec.tls_config.custom_certificate_config if endpoint.spec.tls_config else None
-    return custom.acm_arn if custom else None
+    return custom.acm_arn if custom else facts.certificate_arn
 
 
-def _annotations(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> dict[str, str]:
-    certificate = certificate_of(endpoint)
+def _annotations(
+    endpoint: InferenceEndpointConfig, settings: OperatorSettings, facts: Facts
+) -> dict[str, str]:
+    certificate = certificate_of(endpoint, facts)
     listen = [{"HTTPS": 443}] if certificate else [{"HTTP": 80}]
     secured = {"certificate-arn": certificate, "ssl-policy": SSL_POLICY} if certificate else {}
     given = {

@@ -24,17 +24,6 @@ def not_built(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> 
     return (*found, *(part for find in told for part in find(endpoint, settings)))
 
 
-def _tls(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    tls = endpoint.spec.tls_config
-    if tls and (tls.tls_certificate_output_s3_uri or tls.custom_certificate_config):
-        yield _part(
-            Part.TLS,
-            "spec.tlsConfig",
-            "No certificate is issued, imported or uploaded by this version of the operator: "
-            "the endpoint's Service speaks plain HTTP inside the cluster.",
-        )
-
-
 def _autoscaling(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> Iterator[NotBuilt]:
     """Triggers that KEDA would refuse, and the whole ScaledObject with them."""
     if without_region(endpoint, settings):
@@ -139,7 +128,6 @@ def _part(part: Part, field: str, message: str) -> NotBuilt:
 
 
 _FINDERS: tuple[Finder, ...] = (
-    _tls,
     _registration,
     _dns,
     _metrics,

@@ -31,6 +31,7 @@ from hyperpod_inference.status.rollout import Rollout
 from hyperpod_inference.status.router import address as router_address
 from hyperpod_inference.status.router import router
 from hyperpod_inference.status.sidecars import metrics_status, sidecars
+from hyperpod_inference.status.tls import tls, tls_status
 from hyperpod_inference.status.verdict import Verdict, count, no, sentence, yes
 from hyperpod_inference.status.workload import workload
 
@@ -68,9 +69,13 @@ def refused(metadata: ObjectMeta, observed: Observed, now: datetime) -> dict[str
     return _status(metadata, observed, now, FAILED, verdicts)
 
 
-def deleting(metadata: ObjectMeta, observed: Observed, now: datetime) -> dict[str, Any]:
-    """The status of an endpoint on its way out; its spec does not matter any more."""
-    return _status(metadata, observed, now, DELETING, {conditions.READY: _deleting(observed)})
+def deleting(metadata: ObjectMeta, observed: Observed, now: datetime, why: str = "") -> dict[str, Any]:
+    """The status of an endpoint on its way out; its spec does not matter any more.
+
+    why: what keeps what is outside of the cluster from going, sentences with the next step.
+    """
+    ready = no(conditions.DELETING, f"Being deleted, but not done. {why}") if why else _deleting(observed)
+    return _status(metadata, observed, now, DELETING, {conditions.READY: ready})
 
 
 def unresolved(metadata: ObjectMeta, observed: Observed, why: str, now: datetime) -> dict[str, Any]:
@@ -100,7 +105,7 @@ def _verdicts(endpoint: InferenceEndpointConfig, observed: Observed, now: dateti
     if endpoint.spec.pd_spec is not None:
         verdicts[Part.DISAGGREGATION.value] = disaggregation(observed, endpoint.spec.instance_types or ())
     verdicts[Part.LOAD_BALANCER.value] = load_balancer(endpoint, observed)
-    verdicts |= gateway(observed)
+    verdicts |= gateway(observed) | tls(observed.certificate, now)
     verdicts |= router(endpoint, observed) | dependencies(observed) | autoscaling(observed)
     verdicts |= arrangements(observed, verdicts[conditions.WORKLOAD_READY])
     verdicts |= model_cache(observed)
@@ -209,4 +214,6 @@ def _previous(observed: Observed) -> tuple[Mapping[str, Any], ...]:
 def _status(
     metadata: ObjectMeta, observed: Observed, now: datetime, state: str, verdicts: Verdicts
 ) -> dict[str, Any]:
-    return body(Facts(metadata=metadata, observed=observed, now=now, state=state), verdicts)
+    made = body(Facts(metadata=metadata, observed=observed, now=now, state=state), verdicts)
+    # In every status: what was made in AWS is found again by it.
+    return made | tls_status(observed.certificate, now)

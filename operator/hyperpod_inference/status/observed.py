@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hyperpod_inference.status.parts import Arrangement, Dependency, NotBuilt, Part
+from hyperpod_inference.status.tls import Certificate
 
 Body = Mapping[str, Any]
 
@@ -39,9 +40,9 @@ class Observed:
     Deployment of the router before it. gateway_name: of the InferenceGatewayConfig that is asked for.
     node_cache, node_cache_pods: the DaemonSet that warms nodes, and its pods. events: core/v1 Events about
     all these pods, in any order. instance_type_of_node: node name to instance type. ingress_classes: names of
-    those that exist. problems: why the spec was refused, one sentence each, with the path of the field in
-    front ("spec.replicas: got ..."). previous_status: the status as last written; transition times come from
-    it.
+    those that exist. certificate: of the load balancer, None where there is none. problems: why the spec was
+    refused, one sentence each, with the path of the field in front ("spec.replicas: got ...").
+    previous_status: the status as last written; transition times come from it.
     """
 
     deployment: Body | None = None
@@ -64,6 +65,7 @@ class Observed:
     instance_type_of_node: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     not_built: tuple[NotBuilt, ...] = ()
     arrangements: tuple[Arrangement, ...] = ()
+    certificate: Certificate | None = None
     problems: tuple[str, ...] = ()
     apply_errors: tuple[ApplyError, ...] = ()
     previous_status: Body | None = None

@@ -54,6 +54,9 @@ class OperatorProcess:
                 "OPERATOR_NAMESPACE": self.namespace,
                 "ENABLE_WEBHOOKS": "false",
                 "AWS_REGION": "us-west-2",
+                # An AWS of yours is nothing to the test.
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
                 **self.environ,
             },
         }

@@ -11,6 +11,7 @@ import yaml
 from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.controllers.caches import Caches
+from hyperpod_inference.controllers.certificates import Certificates
 from hyperpod_inference.controllers.endpoint import EndpointReconciler, Understand, as_it_is
 from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.controllers.statuses import StatusWriter
@@ -89,6 +90,16 @@ class MemoryCluster:
             return merged
         return self.put(merged)
 
+    async def create(self, resource: Resource, body: Body) -> Body:
+        self._may("create", resource.kind, body["metadata"]["name"])
+        if key_of(body) in self.objects.get(resource.kind, {}):
+            raise AlreadyExists(409)
+        return self.put(body)
+
+    async def replace(self, resource: Resource, body: Body) -> Body:
+        self._may("replace", resource.kind, body["metadata"]["name"])
+        return self.put(body)
+
     async def delete(self, resource: Resource, name: str, namespace: str | None, **_: str) -> None:
         self._may("delete", resource.kind, name)
         del self.objects[resource.kind][(namespace or "", name)]
@@ -107,6 +118,7 @@ class World:
 
     def __init__(self, resource: Resource = ENDPOINTS, understand: Understand = as_it_is) -> None:
         self.resource, self.understand = resource, understand
+        self.certificates: Callable[[Any], Certificates | None] = lambda client: None
         self.cluster = MemoryCluster()
         self.moment = datetime(2026, 1, 1, tzinfo=UTC)
         self.restart()
@@ -123,6 +135,7 @@ class World:
             settings=OperatorSettings(),
             resource=self.resource,
             understand=self.understand,
+            certificates=self.certificates(client),
             applier=Applier(client, names.FIELD_MANAGER, names.ANNOTATION_SPEC_HASH),
             statuses=self.statuses,
             recorder=self.recorder,

@@ -113,6 +113,8 @@ async def operator(kubeconfig: Path, client: Client) -> AsyncIterator[Callable[[
 
     async def start() -> asyncio.subprocess.Process:
         env = {"OPERATOR_NAMESPACE": NAMESPACE, "METRICS_PORT": "19443", "HEALTH_PORT": "19081"}
+        # An AWS of yours is nothing to the test.
+        env |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
         env["ENABLE_WEBHOOKS"] = "false"  # the cluster's Service does not lead here
         command = "from hyperpod_inference.cli.operator import command; command()"
         process = await asyncio.create_subprocess_exec(

@@ -16,7 +16,8 @@ def _run(*arguments: str, text: str | None = None) -> Result:
 
 
 def test_the_example_prints_manifests_in_apply_order_and_what_is_not_built() -> None:
-    result = _run("-f", str(EXAMPLE))
+    example = EXAMPLE.read_text().replace("  modelName:", "  endpointName: chat\n  modelName:")
+    result = _run("-f", "-", text=example)
     assert result.exit_code == 0
     kinds = [body["kind"] for body in yaml.safe_load_all(result.stdout)]
     assert kinds == [
@@ -27,7 +28,7 @@ def test_the_example_prints_manifests_in_apply_order_and_what_is_not_built() -> 
         "Ingress",
         "Deployment",
     ]
-    assert "not built: spec.tlsConfig: " in result.stderr
+    assert "not built: spec.endpointName: " in result.stderr
     assert "&id" not in result.stdout
 
 

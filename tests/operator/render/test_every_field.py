@@ -32,11 +32,11 @@ NOT_YET = {
     "spec.dataCapture.sagemakerEndpoint": "the SageMaker endpoint",
     "spec.dnsConfig": "DNS",
     "spec.endpointName": "the SageMaker endpoint",
-    "spec.tlsConfig.customCertificateConfig.domainName": "DNS",
-    "spec.tlsConfig.tlsCertificateOutputS3Uri": "certificates",
 }
 # What is no part of an object by design.
 ELSEWHERE = {
+    "spec.tlsConfig.customCertificateConfig.domainName": "the check of the certificate: as below",
+    "spec.tlsConfig.tlsCertificateOutputS3Uri": "in AWS: see controllers/test_certificates.py",
     "spec.inferenceGateway": "an entry in a gateway that several endpoints share: see test_gateway.py",
     "spec.InitialReplicaCount": "nowhere: AWS keeps the field without an effect, and a warning says so",
 }

@@ -24,6 +24,5 @@ def test_the_example_renders_to_the_kept_manifests(example: InferenceEndpointCon
     assert text == GOLDEN.read_text(encoding="utf-8")
 
 
-def test_the_example_asks_for_parts_that_are_named_as_not_built(example: InferenceEndpointConfig) -> None:
-    told = {each.part.value for each in render(example, SETTINGS).not_built}
-    assert told == {"TLSReady"}
+def test_the_example_asks_for_nothing_that_is_not_built(example: InferenceEndpointConfig) -> None:
+    assert render(example, SETTINGS).not_built == ()

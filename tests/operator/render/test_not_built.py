@@ -48,7 +48,6 @@ def test_what_clients_send_by_themselves_asks_for_nothing(rendered: Renders, spe
 @pytest.mark.parametrize(
     ("spec", "part", "field"),
     [
-        ({"tlsConfig": {"tlsCertificateOutputS3Uri": "s3://b/k"}}, Part.TLS, "spec.tlsConfig"),
         ({"autoScalingSpec": {"cloudWatchTrigger": CLOUDWATCH}}, Part.AUTOSCALING, "spec.autoScalingSpec"),
         (
             {"autoScalingSpec": {"cloudWatchTriggerList": [CLOUDWATCH]}},

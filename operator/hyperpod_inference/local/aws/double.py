@@ -15,6 +15,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from hyperpod_inference.local.aws import ACCOUNT, REGION, managed_policies
+from hyperpod_inference.local.aws.acm import keep_tags
 from hyperpod_inference.local.aws.app import App
 from hyperpod_inference.local.aws.cloudformation.install import install
 from hyperpod_inference.local.aws.faults import Faults
@@ -44,6 +45,7 @@ class AwsDouble:
         install()
         managed_policies.install()
         lift_limits()
+        keep_tags()
         self._settings = Settings(clock, transition, CATALOGUE)
         self.region = region
         self.faults = Faults()

@@ -1,0 +1,37 @@
+"""The AWS services that reconcilers call, as one value: tests hand in others."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hyperpod_inference.cloud.acm import Acm
+    from hyperpod_inference.cloud.s3 import S3
+
+
+@dataclass(frozen=True)
+class Aws:
+    """One region's. Calls block, and raise CloudError."""
+
+    acm: "Acm"
+    s3: "S3"
+
+
+OpenAws = Callable[[], Aws]
+"""Blocks; raises CloudError."""
+
+
+def aws_of(region: str) -> OpenAws:
+    """The real ones, made when they are first asked for: boto3 is large, and many clusters never need it."""
+
+    @cache
+    def opened() -> Aws:
+        from hyperpod_inference.cloud.acm import Acm
+        from hyperpod_inference.cloud.s3 import S3
+        from hyperpod_inference.cloud.session import Session
+
+        session = Session(region)
+        return Aws(Acm(session), S3(session))
+
+    return opened
