@@ -40,9 +40,12 @@ node_modules/.stamp-node: package.json package-lock.json
 demo: setup  ## The main job: a custom resource in, a real chat completion out, on this machine
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$$PATH" $(BIN)/hyperpod-inference demo
 
+# The cluster tests mostly wait: two workers, and a cluster is shared by those of one (tests/conftest.py).
+WORKERS ?= 2
 .PHONY: test
 test: setup  ## All tests: unit, control plane, end to end
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/hyperpod-inference local prepare
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 .PHONY: test-unit
 test-unit: setup  ## The tests that need no cluster

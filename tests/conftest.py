@@ -7,6 +7,17 @@ import pytest
 from hyperpod_inference.local.cluster import LocalCluster
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, all that shares a cluster goes to the same one: it is started once."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "local_cluster" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("local cluster"))
+        elif "control_plane" in fixtures or item.get_closest_marker("cluster"):
+            item.add_marker(pytest.mark.xdist_group("control plane"))
+
+
 @pytest.fixture(scope="session")
 def local_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """A cluster with the default nodes, started when the first test asks for it.

@@ -93,6 +93,21 @@ def up(state_dir: Path | None, api_port: int, front_door_port: int, nodes: Path 
 
 
 @command.command()
+@told
+def prepare() -> None:
+    """Fetch or build what a cluster needs, ahead of its first start: its programs, the engine's weights.
+
+    Both are kept in the user's cache; with all of it there, nothing is done.
+    """
+    cluster = _cluster(None)
+    source = cluster.prepare(_tell)
+    from hyperpod_inference.local.servers import weights
+
+    path = weights.ensure_weights(lambda line: click.echo(line, err=True))
+    click.echo(f"Ready to start: control plane {source}, weights {path}")
+
+
+@command.command()
 @_state_dir
 @told
 def down(state_dir: Path | None) -> None:

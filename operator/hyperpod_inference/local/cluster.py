@@ -102,6 +102,13 @@ class LocalCluster:
             return Status("starting", "the supervisor has not reported yet", self.state_dir)
         return Status("stopped", "no cluster runs here", self.state_dir)
 
+    def prepare(self, report: Report = silent) -> str:
+        """Have the control plane's programs, fetched or built if need be. Returns where they are from.
+
+        Raises LocalError.
+        """
+        return binaries.find(self._environ, self._host, report).source
+
     def up(self, report: Report = silent, *, stay: bool = True) -> None:
         """Start the cluster and return once it takes pods.
 
