@@ -74,6 +74,10 @@ kv-cache: setup  ## Write the table of cache sizes into docs/kv-cache.md
 faults: setup  ## The whole fault table, printed and written into docs/faults.md
 	@HYPERPOD_FAULTS=all HYPERPOD_FAULTS_REPORT=docs/faults.md $(BIN)/python -m pytest tests/faults -v $(PYTEST_ARGS)
 
+.PHONY: cert-manager
+cert-manager: setup  ## The webhook's certificate left to the real cert-manager, built with Go the first time
+	@HYPERPOD_CERT_MANAGER=1 $(BIN)/python -m pytest tests/operator/webhook/test_cert_manager.py -v $(PYTEST_ARGS)
+
 .PHONY: check
 check: setup  ## Lint, format, types, layers
 	@$(BIN)/ruff check .

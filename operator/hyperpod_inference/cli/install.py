@@ -1,6 +1,7 @@
 """What `local up` and the demo install into a cluster: the charts' manifests, without the example."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -12,7 +13,11 @@ from hyperpod_inference.cli import charts
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
 from hyperpod_inference.local.cluster import LocalCluster
+from hyperpod_inference.local.extras import adding
+from hyperpod_inference.local.extras.known import EXTRAS
 from hyperpod_inference.local.install import deployment_available, install
+from hyperpod_inference.local.prerequisites import Host
+from hyperpod_inference.local.progress import Report
 from hyperpod_inference.local.servers import weights
 
 LOCAL_SETTINGS = OperatorSettings(
@@ -24,15 +29,37 @@ LOCAL_SETTINGS = OperatorSettings(
 )
 """AWS's documentation placeholders: the local cluster has no account behind it."""
 
+Say = Callable[[str], None]
+Added = Mapping[str, list[dict[str, Any]]]
+"""Extras by name, with what `adding.prepared` answered for each."""
 
-async def install_into(cluster: LocalCluster, say: Callable[[str], None]) -> None:
-    """Everything a running local cluster needs for the example: the weights in its bucket, the operator."""
+
+def prepare_extras(extras: Iterable[str], report: Report) -> Added:
+    """Build these extras, which may take minutes the first time. Raises NoExtraError."""
+    return {name: adding.prepared(EXTRAS[name], os.environ, Host(), report) for name in extras}
+
+
+async def install_into(cluster: LocalCluster, say: Say, added: Added | None = None) -> None:
+    """All that a running local cluster needs for the example: weights in its bucket, extras, the operator."""
     seed_weights(cluster, say)
     async with Client(load(cluster.kubeconfig)) as client:
-        await install_operator(client, say)
+        await install_extras(client, added or {}, say)
+        await install_operator(client, say, added or ())
 
 
-def seed_weights(cluster: LocalCluster, say: Callable[[str], None]) -> None:
+async def install_extras_into(cluster: LocalCluster, say: Say, added: Added) -> None:
+    """The extras alone."""
+    async with Client(load(cluster.kubeconfig)) as client:
+        await install_extras(client, added, say)
+
+
+async def install_extras(client: Client, added: Added, say: Say) -> None:
+    """Install the extras, in order, and wait until each runs."""
+    for name, manifests in added.items():
+        await adding.add(client, EXTRAS[name], manifests, say)
+
+
+def seed_weights(cluster: LocalCluster, say: Say) -> None:
     """Put the local engine's weights where the example's S3 source points."""
     source = example()["spec"]["modelSourceConfig"]
     bucket, prefix = source["s3Storage"]["bucketName"], source["modelLocation"]
@@ -41,9 +68,12 @@ def seed_weights(cluster: LocalCluster, say: Callable[[str], None]) -> None:
     say(f"s3://{bucket}/{prefix}, a local double, holds the weights of SmolLM2-135M-Instruct")
 
 
-async def install_operator(client: Client, say: Callable[[str], None]) -> None:
-    """Install CRDs, RBAC and the operator's Deployment, and wait until the operator is available."""
-    manifests = charted(LOCAL_SETTINGS)
+async def install_operator(client: Client, say: Say, extras: Iterable[str] = ()) -> None:
+    """Install CRDs, RBAC and the operator's Deployment, and wait until the operator is available.
+
+    extras: names of those that are there; the charts are made for them.
+    """
+    manifests = charted(LOCAL_SETTINGS, extras)
     count = await install(client, manifests)
     kinds = sorted({manifest["kind"] for manifest in manifests})
     say(f"applied {count} objects of the charts: {', '.join(kinds)}")
@@ -51,9 +81,10 @@ async def install_operator(client: Client, say: Callable[[str], None]) -> None:
     say(f"the operator runs: deployment/{names.OPERATOR_NAME} in {names.OPERATOR_NAMESPACE}")
 
 
-def charted(settings: OperatorSettings) -> list[dict[str, Any]]:
-    """Everything of the charts but the example, in apply order."""
-    manifests: list[dict[str, Any]] = charts.load("synth").manifests(settings, example=False)
+def charted(settings: OperatorSettings, extras: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """Everything of the charts but the example, in apply order, made for a cluster with these extras."""
+    choices = {key: value for name in extras for key, value in EXTRAS[name].choices.items()}
+    manifests: list[dict[str, Any]] = charts.load("synth").manifests(settings, example=False, **choices)
     return manifests
 
 

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
+from hyperpod_inference.local.extras.known import EXTRAS
+
 if TYPE_CHECKING:
+    from hyperpod_inference.cli.install import Added
     from hyperpod_inference.local.cluster import LocalCluster
     from hyperpod_inference.local.progress import Progress
     from hyperpod_inference.local.status import ComponentStatus, Status
@@ -77,13 +80,27 @@ def told(function: Callable[P, T]) -> Callable[P, T]:
     help="A YAML file that describes the simulated nodes. [default: four nodes of four types]",
 )
 @click.option("--bare", is_flag=True, help="The cluster alone, without CRDs, operator and weights.")
+@click.option(
+    "--with",
+    "extras",
+    multiple=True,
+    type=click.Choice(sorted(EXTRAS)),
+    help="Another project's program in the cluster, built with Go the first time. Repeatable.",
+)
 @told
-def up(state_dir: Path | None, api_port: int, front_door_port: int, nodes: Path | None, bare: bool) -> None:
+def up(
+    state_dir: Path | None,
+    api_port: int,
+    front_door_port: int,
+    nodes: Path | None,
+    bare: bool,
+    extras: tuple[str, ...],
+) -> None:
     """Start the cluster with the operator installed; it stays until `down`."""
     cluster = _cluster(state_dir, api_port=api_port, front_door_port=front_door_port, nodes_file=nodes)
+    added = _prepared(extras)  # first: a build may take minutes, and fail
     cluster.up(_tell)
-    if not bare:
-        _install(cluster)
+    _install(cluster, added, bare=bare)
     status = cluster.status()
     click.echo(f"The cluster is ready: {status.api}, front door {status.front_door}")
     click.echo(
@@ -186,16 +203,28 @@ def _cluster(
     return LocalCluster(state_dir, api_port=api_port, front_door_port=front_door_port, nodes_file=nodes_file)
 
 
-def _install(cluster: "LocalCluster") -> None:
-    from hyperpod_inference.cli.install import install_into
+def _prepared(extras: tuple[str, ...]) -> "Added":
+    if not extras:
+        return {}
+    from hyperpod_inference.cli.install import prepare_extras
+
+    return prepare_extras(extras, _tell)
+
+
+def _install(cluster: "LocalCluster", added: "Added", *, bare: bool) -> None:
+    from hyperpod_inference.cli.install import install_extras_into, install_into
     from hyperpod_inference.local.errors import LocalError
 
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    install = install_extras_into if bare else install_into
     try:
-        asyncio.run(install_into(cluster, lambda line: click.echo(line, err=True)))
+        asyncio.run(install(cluster, say, added))
     except LocalError as error:
         stop = f"hyperpod-inference local down{_option(cluster.state_dir)}"
         raise LocalError(
-            f"the cluster runs, but the operator in it does not: {error}", f"Stop it: {stop}"
+            f"the cluster runs, but what belongs in it does not: {error}", f"Stop it: {stop}"
         ) from error
 
 

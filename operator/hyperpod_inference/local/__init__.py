@@ -4,5 +4,5 @@ On the host, `cluster` checks the machine (`prerequisites`), finds the programs 
 `cached`, `download`, `gobuild`), writes keys and kubeconfigs (`files`, `pki`, `kubeconfig`) and starts the
 supervisor. Inside namespaces of its own, `supervisor` starts the `components` and the node `agent`, and
 carries connections in from the host (`relay`, `frontdoor`). `run.json` (`runfile`) is what both sides know of
-each other; `status` and `ending` read it.
+each other; `status` and `ending` read it. `extras` are other projects' programs to add.
 """

@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def test_the_order_is_assets_cache_download_build() -> None:
 def test_complete_assets_win_over_the_cache(tmp_path, context) -> None:
     assets = programs(tmp_path / "assets", *CONTROL_PLANE)
     here = context(KUBEBUILDER_ASSETS=str(assets))
-    programs(cached.built_path(here.cache).parent, cached.BINARY)
+    programs(cached.BUILT.path(here.cache).parent, cached.BUILT.binary)
     found = binaries.first(binaries.SOURCES, here)
     assert found.commands["kube-scheduler"] == (str(assets / "kube-scheduler"),)
     assert found.kubectl is None
@@ -42,7 +43,7 @@ def test_assets_without_scheduler_and_controller_manager_are_passed_over_and_sai
 ) -> None:
     assets = programs(tmp_path / "assets", "etcd", "kube-apiserver", "kubectl")
     here = context(KUBEBUILDER_ASSETS=str(assets))
-    built = programs(cached.built_path(here.cache).parent, cached.BINARY) / cached.BINARY
+    built = programs(cached.BUILT.path(here.cache).parent, cached.BUILT.binary) / cached.BUILT.binary
     found = binaries.first(binaries.SOURCES, here)
     assert found.commands["etcd"] == (str(built), "etcd")
     assert [one.detail for one in told if one.state == "skipped"] == [
@@ -52,7 +53,7 @@ def test_assets_without_scheduler_and_controller_manager_are_passed_over_and_sai
 
 def test_the_cache_holds_one_program_for_all_parts_and_kubectl(context) -> None:
     here = context()
-    built = str(programs(cached.built_path(here.cache).parent, cached.BINARY) / cached.BINARY)
+    built = str(programs(cached.BUILT.path(here.cache).parent, cached.BUILT.binary) / cached.BUILT.binary)
     found = binaries.from_cache(here)
     assert found.commands == {name: (built, name) for name in CONTROL_PLANE}
     assert found.kubectl == (built, "kubectl")
@@ -70,9 +71,10 @@ def test_the_cache_also_holds_downloads_but_only_whole_ones(context) -> None:
 def test_the_cache_is_another_one_when_the_source_or_a_dependency_changes(tmp_path) -> None:
     for name in ("go.mod", "go.sum", "main.go"):
         (tmp_path / name).write_text(name)
-    before = cached.built_path(tmp_path, tmp_path)
+    program = dataclasses.replace(cached.BUILT, source=tmp_path)
+    before = program.path(tmp_path)
     (tmp_path / "go.sum").write_text("another dependency")
-    assert cached.built_path(tmp_path, tmp_path) != before
+    assert program.path(tmp_path) != before
 
 
 def test_sources_are_asked_in_order_until_one_has_all(context) -> None:

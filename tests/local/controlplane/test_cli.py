@@ -69,6 +69,13 @@ def test_a_nodes_file_that_cannot_be_used_is_an_input_error(state, tmp_path) -> 
     assert "ml.g5.9000xlarge" in result.stderr
 
 
+def test_an_extra_that_is_not_known_is_an_input_error_that_lists_the_known_ones(state) -> None:
+    result = call(state, "up", "--with", "istio")
+    assert result.exit_code == 2
+    assert "'istio' is not" in result.stderr
+    assert "cert-manager" in result.stderr
+
+
 def test_a_state_directory_that_cannot_be_made_is_named(state) -> None:
     state.root.write_text("a file")
     result = call(state, "up")

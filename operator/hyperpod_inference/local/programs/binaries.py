@@ -71,8 +71,8 @@ def from_assets(context: Context) -> cached.ControlPlane:
 
 def from_cache(context: Context) -> cached.ControlPlane:
     """What an earlier build or download left, built for exactly this version of the source."""
-    built = cached.built_path(context.cache)
-    if os.access(built, os.X_OK):
+    built = cached.BUILT.path(context.cache)
+    if cached.BUILT.is_built(context.cache):
         return cached.one_program(built, f"the cache ({built})")
     downloaded = cached.download_path(context.cache)
     if all(os.access(downloaded / name, os.X_OK) for name in CONTROL_PLANE):
@@ -87,7 +87,8 @@ def from_download(context: Context) -> cached.ControlPlane:
 
 def from_build(context: Context) -> cached.ControlPlane:
     """Our own binary, built on this machine."""
-    return gobuild.build(context.cache, context.environ, context.host, context.report)
+    built = gobuild.build(cached.BUILT, context.cache, context.environ, context.host, context.report)
+    return cached.one_program(built, f"a build with Go ({built})")
 
 
 SOURCES: Mapping[str, Source] = {

@@ -1,7 +1,8 @@
-"""The last source of the control plane: build it from Go modules, once per version and user.
+"""Build a program from Go modules, once per version and user.
 
-`binaries` asks it after everything quicker. The result goes into the cache in one move, so an interrupted
-build leaves nothing that looks whole; two builds at the same time wait for each other.
+`binaries` asks it for the control plane after everything quicker, `extras.adding` for other projects'
+programs. The result goes into the cache in one move, so an interrupted build leaves nothing that looks
+whole; two builds at the same time wait for each other.
 """
 
 import contextlib
@@ -16,47 +17,42 @@ from pathlib import Path
 
 from hyperpod_inference.local.prerequisites import Host, available_memory
 from hyperpod_inference.local.programs import cached, golang
+from hyperpod_inference.local.programs.goprogram import GoProgram
 from hyperpod_inference.local.progress import Progress, Report
 
 STEP = "building with Go"
-# Linking the largest package was seen at 1.6 GiB; the build cache of an empty machine grows to 3 GiB.
-_NEEDED_MEMORY = 2 * 2**30
-_NEEDED_DISK = 5 * 2**30
-# Processor seconds of a build from an empty cache, measured on two cores; linking uses only one.
-_COMPILING, _LINKING = 900, 30
 _TICK = 15.0
 
-Tick = Callable[[str], None]
-Runner = Callable[[Sequence[str], Mapping[str, str], Path, Tick], tuple[int, str]]
+Tick = Callable[[int], None]
+"""Told how many packages are compiled."""
 
 
-def build(cache: Path, environ: Mapping[str, str], host: Host, report: Report) -> cached.ControlPlane:
-    """Build the control plane into the cache. Raises NotHereError with the reason and the remedy."""
-    target = cached.built_path(cache)
-    _check_room(host, cache)
+def build(program: GoProgram, cache: Path, environ: Mapping[str, str], host: Host, report: Report) -> Path:
+    """Build the program into the cache and return its path. Raises NotHereError with reason and remedy."""
+    target = program.path(cache)
+    if program.is_built(cache):
+        return target
+    _check_room(program, host, cache)
     with _exclusively(target.parent, report):
-        if not os.access(target, os.X_OK):
-            go = golang.find(cache, host, report)
-            _build(go, target, environ, report, run)
-    return cached.one_program(target, f"a build with Go ({target})")
+        if not program.is_built(cache):
+            go = golang.find(cache, host, report, program.source)
+            _build(go, program, target, environ, report)
+    return target
 
 
-def expected(processors: int) -> float:
-    """Seconds that a build from an empty cache usually takes."""
-    return _COMPILING / max(processors, 1) + _LINKING
-
-
-def _build(go: str, target: Path, environ: Mapping[str, str], report: Report, runner: Runner) -> None:
-    started, usual = time.monotonic(), expected(len(os.sched_getaffinity(0)))
+def _build(go: str, program: GoProgram, target: Path, environ: Mapping[str, str], report: Report) -> None:
+    started, usual = time.monotonic(), program.expected(len(os.sched_getaffinity(0)))
     partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
-    report(Progress(STEP, "started", "once per version; modules are downloaded first", expected=usual))
+    detail = f"{program.name} {program.version}, once per version; modules are downloaded first"
+    report(Progress(STEP, "started", detail, expected=usual))
 
-    def tick(detail: str) -> None:
+    def tick(packages: int) -> None:
+        detail = f"{packages} of up to {program.packages:,} packages compiled"
         report(Progress(STEP, "running", detail, time.monotonic() - started, usual))
 
     argv = (go, "build", "-v", "-trimpath", "-ldflags", "-s -w", "-o", str(partial), ".")
     try:
-        status, tail = runner(argv, golang.environment(environ), cached.SOURCE, tick)
+        status, tail = run(argv, golang.environment(environ), program.source, tick)
         if status != 0:
             raise cached.NotHereError(f"the build failed with exit status {status}:\n{tail}\n{_remedy(tail)}")
         partial.replace(target)
@@ -103,19 +99,19 @@ def _lines(process: subprocess.Popen[bytes], tick: Tick) -> Iterator[str]:
                     packages += b" " not in line
                     yield line.decode(errors="replace")
             if time.monotonic() >= next_tick:
-                tick(f"{packages} of up to 2,500 packages compiled")
+                tick(packages)
                 next_tick += _TICK
 
 
-def _check_room(host: Host, cache: Path) -> None:
+def _check_room(program: GoProgram, host: Host, cache: Path) -> None:
     memory, disk = available_memory(host), host.free_disk(cache)
-    if memory is not None and memory < _NEEDED_MEMORY:
+    if memory is not None and memory < program.memory:
         raise cached.NotHereError(
-            f"{_gib(memory)} of memory are available, the build needs {_gib(_NEEDED_MEMORY)}"
+            f"{_gib(memory)} of memory are available, the build needs {_gib(program.memory)}"
         )
-    if disk < _NEEDED_DISK:
+    if disk < program.disk:
         raise cached.NotHereError(
-            f"{_gib(disk)} of disk are free for {cache}, the build needs {_gib(_NEEDED_DISK)}"
+            f"{_gib(disk)} of disk are free for {cache}, the build needs {_gib(program.disk)}"
         )
 
 

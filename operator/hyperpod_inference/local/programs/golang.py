@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hyperpod_inference.local.prerequisites import Host
-from hyperpod_inference.local.programs.cached import SOURCE, NotHereError
+from hyperpod_inference.local.programs.cached import NotHereError
 from hyperpod_inference.local.progress import Progress, Report
 
 REQUIREMENTS = Path(__file__).with_name("go-requirements.txt")
@@ -20,9 +20,9 @@ _BY_HAND = "install Go from https://go.dev/dl/ and put it on PATH"
 Version = tuple[int, ...]
 
 
-def find(cache: Path, host: Host, report: Report) -> str:
-    """The path of a `go` that can build the control plane."""
-    needed = required()
+def find(cache: Path, host: Host, report: Report, source: Path) -> str:
+    """The path of a `go` that can build what is in `source`."""
+    needed = required(source)
     on_path = host.which("go")
     if on_path is not None and (version := version_of(host, on_path)) >= needed:
         report(Progress("go", "done", f"{dotted(version)} at {on_path}"))
@@ -42,7 +42,7 @@ def installed(cache: Path, host: Host) -> str:
     return str(go)
 
 
-def required(source: Path = SOURCE) -> Version:
+def required(source: Path) -> Version:
     """The version that the `go` line of go.mod asks for."""
     return parse((source / "go.mod").read_text())
 

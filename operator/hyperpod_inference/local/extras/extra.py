@@ -1,0 +1,30 @@
+"""One thing that `local up --with` can add: a program, where its CRDs are, and the objects that run it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hyperpod_inference.local.programs.goprogram import GoProgram
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """`name` is that of `--with`, `about` one line for people.
+
+    module, definitions: the Go module that holds its CRDs, and a glob inside it.
+    objects: what runs it, in apply order. `deployment` is waited for, as (namespace, name).
+    image: the image of its pods, for which `program` stands.
+    choices: how the charts are told that it is there; see `hyperpod_charts.synth.Choices`.
+    """
+
+    name: str
+    about: str
+    program: GoProgram
+    module: str
+    definitions: str
+    objects: Callable[[], list[Body]]
+    deployment: tuple[str, str]
+    image: str
+    choices: Mapping[str, Any] = field(default_factory=dict)

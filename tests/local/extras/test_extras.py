@@ -1,0 +1,98 @@
+"""What `local up --with` adds: what it is built from, what it installs, what a person reads when it fails."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from hyperpod_inference.local import images
+from hyperpod_inference.local.extras import adding
+from hyperpod_inference.local.extras.extra import Extra
+from hyperpod_inference.local.extras.known import EXTRAS, image_table
+from hyperpod_inference.local.paths import cache_dir
+from hyperpod_inference.local.prerequisites import Host
+from hyperpod_inference.local.progress import silent
+
+GO = """#!/bin/sh
+[ "$1" = env ] && { echo go1.99.0; exit 0; }
+[ "$*" = "mod download -json %s" ] || { echo "what is $*?"; exit 9; }
+%s
+"""
+
+
+@pytest.fixture(params=sorted(EXTRAS))
+def extra(request: pytest.FixtureRequest) -> Extra:
+    return EXTRAS[request.param]
+
+
+@pytest.fixture
+def environ(tmp_path: Path, extra: Extra) -> dict[str, str]:
+    """An environment in whose cache the extra's program is built."""
+    environ = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    program = extra.program.path(cache_dir(environ))
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    return environ
+
+
+def go(directory: Path, monkeypatch: pytest.MonkeyPatch, module: str, line: str) -> None:
+    """Put a `go` on PATH that answers a download of `module` with a shell line."""
+    (directory / "go").write_text(GO % (module, line))
+    (directory / "go").chmod(0o755)
+    monkeypatch.setenv("PATH", str(directory), prepend=":")
+
+
+def test_its_program_stands_for_its_image_once_it_is_built(tmp_path, extra, environ) -> None:
+    with pytest.raises(images.UnknownImage):
+        images.find(extra.image, image_table(tmp_path / "empty"))
+    cache = cache_dir(environ)
+    program = str(extra.program.path(cache))
+    assert images.find(extra.image, image_table(cache)).argv([], ["--flag"]) == [program, "--flag"]
+
+
+def test_the_deployment_that_is_waited_for_is_among_its_objects_and_runs_its_image(extra) -> None:
+    found = {
+        (each["metadata"]["namespace"], each["metadata"]["name"]): each["spec"]["template"]["spec"]
+        for each in extra.objects()
+        if each["kind"] == "Deployment"
+    }
+    assert extra.image in {each["image"] for each in found[extra.deployment]["containers"]}
+
+
+def test_its_definitions_come_first_and_from_its_own_module(tmp_path, monkeypatch, extra, environ) -> None:
+    module = tmp_path / "module"
+    name = re.sub(r"\*", "example", extra.definitions)
+    (module / name).parent.mkdir(parents=True)
+    (module / name).write_text(
+        "kind: CustomResourceDefinition\nmetadata: {name: examples.example.com}\n---\n"
+    )
+    go(tmp_path, monkeypatch, extra.module, f"echo '{json.dumps({'Dir': str(module)})}'")
+    first, *rest = adding.prepared(extra, environ, Host(), silent)
+    assert first == {"kind": "CustomResourceDefinition", "metadata": {"name": "examples.example.com"}}
+    assert rest == extra.objects()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("echo 'dial tcp: no such host' >&2; exit 1", "the CRDs of .*no such host.*`go env GOPROXY`"),
+        ('echo \'{"Dir": "/nonexistent"}\'', "/nonexistent holds no .*`go mod verify`"),
+    ],
+)
+def test_a_module_that_cannot_be_had_is_named_with_the_remedy(
+    tmp_path, monkeypatch, extra, environ, line: str, message: str
+) -> None:
+    go(tmp_path, monkeypatch, extra.module, line)
+    with pytest.raises(adding.NoExtraError, match=f"(?s){message}"):
+        adding.prepared(extra, environ, Host(), silent)
+
+
+def test_a_build_that_fails_says_which_extra_and_quotes_go(tmp_path, monkeypatch, extra) -> None:
+    (tmp_path / "go").write_text(
+        '#!/bin/sh\n[ "$1" = env ] && { echo go1.99.0; exit 0; }\necho broken >&2; exit 1\n'
+    )
+    (tmp_path / "go").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(adding.NoExtraError, match=f"(?s){extra.name} cannot be added.*broken"):
+        adding.prepared(extra, {"XDG_CACHE_HOME": str(tmp_path / "cache")}, Host(), silent)
