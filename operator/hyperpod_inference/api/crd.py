@@ -5,17 +5,19 @@ operator runs: objects are stored as `v1`, and reading or writing `v1` calls nob
 webhook's certificate (`caBundle`) is left out, for the operator or cert-manager to write.
 """
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hyperpod_inference.api import names
+from hyperpod_inference.api.embedded import fill
 from hyperpod_inference.api.kinds import KINDS, Column, Kind
-from hyperpod_inference.api.schema import object_schema
+from hyperpod_inference.api.schema import object_schema, older_schema
 
 
 def crds(namespace: str = names.OPERATOR_NAMESPACE) -> list[dict[str, Any]]:
     """The definitions of all kinds, ready to apply; `namespace` is where the operator runs."""
-    return [_definition(kind, namespace) for kind in KINDS]
+    return [fill(_definition(kind, namespace)) for kind in KINDS]
 
 
 def crd_name(kind: Kind) -> str:
@@ -59,9 +61,7 @@ def _conversion(namespace: str) -> dict[str, Any]:
 def _versions(kind: Kind) -> Iterator[dict[str, Any]]:
     yield _version(kind, kind.version, object_schema(kind), stored=True)
     if kind.older is not None:
-        older = object_schema(kind, newest=False)
-        kind.older.adapt(older)
-        yield _version(kind, kind.older.name, older, stored=False)
+        yield _version(kind, kind.older.name, copy.deepcopy(older_schema(kind)), stored=False)
 
 
 def _version(kind: Kind, name: str, schema: Mapping[str, Any], *, stored: bool) -> dict[str, Any]:
@@ -78,15 +78,12 @@ def _version(kind: Kind, name: str, schema: Mapping[str, Any], *, stored: bool) 
         "storage": stored,
         "schema": {"openAPIV3Schema": schema},
         "subresources": subresources,
-        "additionalPrinterColumns": [_column(each) for each in kind.columns],
+        "additionalPrinterColumns": [_column(each, described=stored) for each in kind.columns],
     }
 
 
-def _column(column: Column) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "name": column.name,
-        "type": column.type,
-        "jsonPath": column.path,
-        "description": column.description,
-    }
+def _column(column: Column, *, described: bool) -> dict[str, Any]:
+    """`described` in the stored version only, as all else."""
+    body: dict[str, Any] = {"name": column.name, "type": column.type, "jsonPath": column.path}
+    body |= {"description": column.description} if described else {}
     return body | ({"priority": 1} if column.wide else {})

@@ -48,7 +48,7 @@ class Field:
 
     @property
     def description(self) -> str:
-        """What the field is, empty for Kubernetes' own fields."""
+        """What the field is."""
         return str(self.schema.get("description", ""))
 
     @property

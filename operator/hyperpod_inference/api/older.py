@@ -4,12 +4,11 @@ Everything else about such a resource is judged after it is converted, by the mo
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from hyperpod_inference.api.kinds import Kind
 from hyperpod_inference.api.problems import Problem, expected, path_of, shown
-from hyperpod_inference.api.schema import object_schema
+from hyperpod_inference.api.schema import older_schema
 
 Location = tuple[str | int, ...]
 Schema = Mapping[str, Any]
@@ -17,17 +16,9 @@ Schema = Mapping[str, Any]
 
 def problems_in_older(kind: Kind, body: Mapping[str, Any]) -> tuple[Problem, ...]:
     """Fields of `body` that its older version does not have, needs, or does not take."""
-    schema = _schema(kind)
+    schema = older_schema(kind)
     name = kind.older.name if kind.older else kind.version
     return tuple(_problems(body.get("spec"), schema["properties"]["spec"], ("spec",), name))
-
-
-@cache
-def _schema(kind: Kind) -> Schema:
-    schema = object_schema(kind, newest=False)
-    if kind.older is not None:
-        kind.older.adapt(schema)
-    return schema
 
 
 def _problems(value: Any, schema: Schema, at: Location, version: str) -> Iterator[Problem]:

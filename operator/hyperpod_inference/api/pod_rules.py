@@ -38,7 +38,7 @@ RESERVED_CONTAINERS = (
     names.PREFETCH_CONTAINER,
     "hf-model-downloader",
 )
-_VOLUME_LIST = "[" + ", ".join(f"'{each}'" for each in RESERVED_VOLUMES) + "]"
+_VOLUME_LIST = "[" + ",".join(f"'{each}'" for each in RESERVED_VOLUMES) + "]"
 _VOLUME_WORDS = ", ".join(RESERVED_VOLUMES)
 
 
@@ -87,7 +87,7 @@ POD_RULES = (
     Rule(
         cel=f"!(self.worker.modelVolumeMount.name in {_VOLUME_LIST})",
         message=(
-            f"the operator makes the volumes {_VOLUME_WORDS} itself:"
+            "the operator makes a volume of this name itself:"
             " mount the model under another name, e.g. model-weights"
         ),
         field="worker.modelVolumeMount.name",

@@ -79,14 +79,16 @@ def explain(error: ErrorDetails, schema: Schema, kind: str = "") -> Problem:
     """One finding of the model's validation, in words; `schema` is that of the whole resource of `kind`."""
     location = error["loc"]
     if error["type"] == "extra_forbidden":
-        return _unknown_field(location, _at(schema, location[:-1]), right_place(kind, location))
+        return unknown_field(location, _at(schema, location[:-1]), kind)
     node = _at(schema, location)
     allowed = expected(node) if node else error["msg"].removeprefix("Input should be ")
     got = None if error["type"] == "missing" else shown(error["input"])
     return Problem(path_of(location), got, allowed)
 
 
-def _unknown_field(location: Sequence[str | int], parent: Schema, right: str | None) -> Problem:
+def unknown_field(location: Sequence[str | int], parent: Schema, kind: str) -> Problem:
+    """What to say about a field at `location` that `parent`, the schema around it, does not have."""
+    right = right_place(kind, location)
     name, known = str(location[-1]), nearest(str(location[-1]), parent.get("properties", ()))
     likely = difflib.get_close_matches(name.lower(), [each.lower() for each in known], n=1, cutoff=0.6)
     if right is not None:

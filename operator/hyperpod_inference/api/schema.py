@@ -5,6 +5,7 @@ Pydantic's JSON schema is turned into the form that Kubernetes wants: no referen
 """
 
 import inspect
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -14,16 +15,23 @@ from pydantic_core import core_schema
 
 from hyperpod_inference.api.base import Rule, Value
 from hyperpod_inference.api.descriptions import descriptions
+from hyperpod_inference.api.embedded import MARK
 from hyperpod_inference.api.kinds import Kind
 from hyperpod_inference.api.meta import ObjectMeta
 from hyperpod_inference.api.versions import REQUIRED_MARK, SINCE
 
 _RULES = "x-kubernetes-validations"
 _MARKS = (SINCE, REQUIRED_MARK)
+_AROUND = re.compile(r" ?(\|\||&&|[=!<>]=|[-<>?:,*]) ?")
+_EMBEDDED = "hyperpod_inference.api.kubernetes."
+"""The models of this package are Kubernetes' own types."""
 
 
 def object_schema(kind: Kind, *, newest: bool = True) -> dict[str, Any]:
-    """The schema of a whole object, of the storage version or of the one before it (`newest=False`)."""
+    """The schema of a whole object, of the storage version or of the one before it (`newest=False`).
+
+    Descriptions of Kubernetes' own fields are under `embedded.MARK`; `embedded.fill` decides which stay.
+    """
     schema = {
         "type": "object",
         "description": inspect.getdoc(kind.model) or "",
@@ -44,9 +52,28 @@ def object_schema(kind: Kind, *, newest: bool = True) -> dict[str, Any]:
 @cache
 def resource_schema(kind: Kind) -> Mapping[str, Any]:
     """What a manifest of the newest version may hold, metadata included; explains what is wrong with one."""
-    schema = object_schema(kind)
+    schema: dict[str, Any] = _unmarked(object_schema(kind))
     metadata = _finish(_block_schema(ObjectMeta), newest=True)
     return schema | {"properties": schema["properties"] | {"metadata": metadata}}
+
+
+def _unmarked(node: Any) -> Any:
+    """`node` with every description in its usual place."""
+    if isinstance(node, list):
+        return [_unmarked(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    return {"description" if key == MARK else key: _unmarked(each) for key, each in node.items()}
+
+
+@cache
+def older_schema(kind: Kind) -> Mapping[str, Any]:
+    """What an object of the version before the newest may hold. The newest where there is no older one."""
+    if kind.older is None:
+        return object_schema(kind)
+    schema = object_schema(kind, newest=False)
+    kind.older.adapt(schema)
+    return schema
 
 
 def _block_schema(model: Any) -> dict[str, Any]:
@@ -88,10 +115,11 @@ class _StructuralSchema(GenerateJsonSchema):
         model: type[Value] = schema["cls"]
         for extra in ("title", "description", "additionalProperties"):
             body.pop(extra, None)
+        key = MARK if model.__module__.startswith(_EMBEDDED) else "description"
         for name, field in model.model_fields.items():
             text = descriptions(model).get(name)
             if text is not None:
-                body["properties"][field.alias or name]["description"] = text
+                body["properties"][field.alias or name][key] = text
         body[_RULES] = _rules(model)
         return body
 
@@ -101,10 +129,16 @@ def _rules(model: type[Value]) -> list[dict[str, Any]]:
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    body: dict[str, Any] = {"rule": rule.cel, "message": rule.message}
+    body: dict[str, Any] = {"rule": compact(rule.cel or ""), "message": rule.message}
     if not rule.field.startswith("metadata."):  # the server knows no paths into metadata
         body["fieldPath"] = f".{rule.field}"
     return body | ({SINCE: rule.since} if rule.since else {})
+
+
+def compact(cel: str) -> str:
+    """A CEL expression without the spaces around its operators; what is in quotes stays as it is."""
+    code = re.split(r"('[^']*')", cel)
+    return "".join(part if part.startswith("'") else _AROUND.sub(r"\1", part) for part in code)
 
 
 def _finish(node: Any, *, newest: bool) -> Any:
@@ -113,7 +147,7 @@ def _finish(node: Any, *, newest: bool) -> Any:
         return [_finish(each, newest=newest) for each in node if newest or not _is_new(each)]
     if not isinstance(node, dict):
         return node
-    dropped = _MARKS if newest else (*_MARKS, "description")
+    dropped = _MARKS if newest else (*_MARKS, "description", MARK)
     body = {key: value for key, value in node.items() if key not in dropped}
     properties = {
         name: _finish(each, newest=newest)

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hyperpod_inference.api.applied import dropped
 from hyperpod_inference.api.parse import AnyResource, InvalidResource, check_change, parse
 from hyperpod_inference.api.warnings import warnings_about
 
 Body = Mapping[str, Any]
 MAX_WARNING = 256
 """Characters of a warning that API servers pass on for sure."""
+MAX_DROPPED = 8
+"""Dropped fields that are told at once: API servers pass on 4,096 characters of warnings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,9 @@ def verdict(new: Body, old: Body | None = None) -> Verdict:
     An update that leaves the spec as it is always may: labels and finalizers must stay changeable on an
     object that is older than a rule, or it could not even be deleted.
     """
+    told = _told_of_dropped(new, old)
     if old is not None and new.get("spec") == old.get("spec"):
-        return Verdict()
+        return Verdict(warnings=told)
     try:
         resource = parse(new, tolerant=True)
     except InvalidResource as error:
@@ -39,7 +43,15 @@ def verdict(new: Body, old: Body | None = None) -> Verdict:
     changes = check_change(before, resource) if (before := _before(old)) else ()
     if changes:
         return Verdict(refusal="; ".join(map(str, changes)))
-    return Verdict(warnings=tuple(each[:MAX_WARNING] for each in warnings_about(resource)))
+    return Verdict(warnings=(*told, *(each[:MAX_WARNING] for each in warnings_about(resource))))
+
+
+def _told_of_dropped(new: Body, old: Body | None) -> tuple[str, ...]:
+    """A warning for each field that was written and dropped, to who wrote it and not at later updates."""
+    found = dropped(new)
+    if not found or (old is not None and found == dropped(old)):
+        return ()
+    return tuple(f"{each}; it was dropped"[:MAX_WARNING] for each in found[:MAX_DROPPED])
 
 
 def _before(old: Body | None) -> AnyResource | None:

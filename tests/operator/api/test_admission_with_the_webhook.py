@@ -100,22 +100,38 @@ def is_part(given: object, whole: object) -> bool:
     return given == whole
 
 
-async def test_what_is_allowed_but_odd_is_told_to_who_applies_it(
-    operated: Client, local_cluster: LocalCluster, case_body: CaseBody
-) -> None:
-    manifests = [in_default(case_body(case, "bad")) for case in WARNINGS]
-    kubectl = [local_cluster.kubectl, f"--kubeconfig={local_cluster.kubeconfig}"]
+async def kubectl(cluster: LocalCluster, *words: str, given: Body) -> list[str]:
+    """Run kubectl against the server without storing anything; the warnings that it prints."""
     done = await asyncio.to_thread(
         subprocess.run,
-        [*kubectl, "create", "--dry-run=server", "-f", "-"],
-        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}),
+        [cluster.kubectl, f"--kubeconfig={cluster.kubeconfig}", *words, "--dry-run=server", "-f", "-"],
+        input=json.dumps(given),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told = [line for line in done.stderr.splitlines() if line.startswith("Warning: ")]
+    return [
+        line.removeprefix("Warning: ") for line in done.stderr.splitlines() if line.startswith("Warning: ")
+    ]
+
+
+async def test_what_is_allowed_but_odd_is_told_to_who_applies_it(
+    operated: Client, local_cluster: LocalCluster, case_body: CaseBody
+) -> None:
+    manifests = [in_default(case_body(case, "bad")) for case in WARNINGS]
+    given = {"apiVersion": "v1", "kind": "List", "items": manifests}
+    told = await kubectl(local_cluster, "create", given=given)
     for case in WARNINGS:
-        own = [line for line in told if line.startswith(f"Warning: {case['field']}: ")]
-        assert any(case["said"] in line for line in own), (case, done.stderr)
+        own = [line for line in told if line.startswith(f"{case['field']}: ")]
+        assert any(case["said"] in line for line in own), (case, told)
+
+
+async def test_who_applies_a_field_that_documents_misname_is_told_the_right_name(
+    operated: Client, local_cluster: LocalCluster, body: Callable[..., Body]
+) -> None:
+    given = in_default(body(requestLimits={"maxConcurrentRequests": 4}))
+    told = await kubectl(local_cluster, "apply", "--validate=ignore", given=given)
+    wanted = "spec.requestLimits: got an unknown field, expected spec.worker.requestLimits"
+    assert any(line.startswith(wanted) for line in told), told

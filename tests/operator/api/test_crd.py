@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hyperpod_inference.api.crd import crds
+from hyperpod_inference.api.schema import compact
 
 PUBLISHED = Path(__file__).parent / "published"  # one line for each field of the published schemas
 KEYWORDS = (
@@ -218,3 +219,21 @@ def test_every_rule_points_to_a_field_and_says_what_to_do(name: str) -> None:
         assert resolves(node, rule.get("fieldPath", "metadata")), rule
         assert ": " in rule["message"], rule
         assert set(rule) <= {"rule", "message", "fieldPath"}
+
+
+@pytest.mark.parametrize(
+    ("cel", "compacted"),
+    [
+        ("!has(self.a) || self.a != ''", "!has(self.a)||self.a!=''"),
+        ("a in [1, 2] && b <= 3 ? x : y", "a in [1,2]&&b<=3?x:y"),
+        ("a == ' || ' || a == ', '", "a==' || '||a==', '"),
+    ],
+)
+def test_expressions_lose_their_spaces_but_not_those_in_quotes(cel: str, compacted: str) -> None:
+    assert compact(cel) == compacted
+
+
+def test_no_expression_quotes_in_a_way_that_hides_from_this() -> None:
+    for version in VERSIONS.values():
+        for _, rule in rules(version["schema"]["openAPIV3Schema"]):
+            assert '"' not in rule["rule"]

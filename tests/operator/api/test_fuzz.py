@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hyperpod_inference.api.applied import LAST_APPLIED, dropped
 from hyperpod_inference.api.check import check
 from hyperpod_inference.api.conversion import convert
 from hyperpod_inference.api.crd import crds
@@ -192,6 +193,7 @@ def test_nothing_crashes_on_a_random_resource(bodies: dict[str, Body], random: R
     made = random_resource(random, bodies)
     (document,) = read(json.dumps(made), "random.json")
     errors = [each for each in check(document) if each.severity == "error"]
+    dropped({"metadata": {"annotations": {LAST_APPLIED: json.dumps(made)}}})
     try:
         resource = parse(made)
     except InvalidResource as invalid:

@@ -1,5 +1,6 @@
 """What the webhook answers to a ConversionReview and an AdmissionReview."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,60 @@ def test_what_is_only_odd_gets_a_warning_and_is_admitted(endpoint: MakeEndpoint)
     (warning,) = response["warnings"]
     assert "ml.g5.9xlarge" in warning
     assert len(warning) <= MAX_WARNING
+
+
+def applied(endpoint: Body, version: str = names.API_VERSION, **written: Any) -> Body:
+    """`endpoint` as the API server stores it when it was applied with more fields in its spec."""
+    manifest = endpoint | {"apiVersion": version, "spec": endpoint["spec"] | written}
+    annotations = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(manifest)}
+    return endpoint | {"metadata": endpoint["metadata"] | {"annotations": annotations}}
+
+
+@pytest.mark.parametrize(
+    ("written", "warning"),
+    [
+        (
+            {"requestLimits": {"maxConcurrentRequests": 4}},
+            "spec.requestLimits: got an unknown field, expected spec.worker.requestLimits",
+        ),
+        ({"replica": 2}, "spec.replica: got an unknown field, expected one of replicas"),
+        (
+            {"tags": [{"name": "a", "value": "b", "values": 1}]},
+            "spec.tags[0].values: got an unknown field, expected one of value, name (did you mean value?)",
+        ),
+    ],
+)
+def test_a_field_that_was_dropped_is_told_with_its_right_name(
+    endpoint: MakeEndpoint, written: Body, warning: str
+) -> None:
+    found = verdict(applied(endpoint(), **written))
+    assert not found.refusal
+    (told,) = found.warnings
+    assert told.startswith(warning)
+    assert told.endswith("; it was dropped")
+
+
+def test_what_only_the_newer_version_has_is_dropped_from_the_older(endpoint: MakeEndpoint) -> None:
+    newer = {"instanceTypes": ["ml.g5.8xlarge"]}
+    assert not verdict(applied(endpoint(), **newer)).warnings
+    (told,) = verdict(applied(endpoint(), names.API_VERSION_ALPHA, **newer)).warnings
+    assert told.startswith("spec.instanceTypes: got an unknown field")
+
+
+def test_a_dropped_field_is_told_once_and_not_at_later_updates(endpoint: MakeEndpoint) -> None:
+    plain, wrong = endpoint(), applied(endpoint(), sageMakerEndpoint="chat")
+    assert verdict(wrong, plain).warnings
+    assert not verdict(wrong | {"status": {"replicas": 1}}, wrong).warnings
+    assert not verdict(wrong | {"spec": wrong["spec"] | {"replicas": 2}}, wrong).warnings
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no json", "[]", "{}", '{"kind": "InferenceEndpointConfig", "spec": 1}']
+)
+def test_an_annotation_that_says_nothing_is_passed_over(endpoint: MakeEndpoint, text: str) -> None:
+    body = applied(endpoint())
+    body["metadata"]["annotations"] = dict.fromkeys(body["metadata"]["annotations"], text)
+    assert verdict(body) == verdict(endpoint())
 
 
 NO_REVIEWS: list[Body] = [{}, {"kind": "Pod"}, {"kind": "ConversionReview"}]
