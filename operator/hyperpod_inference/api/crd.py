@@ -5,8 +5,9 @@ operator runs: objects are stored as `v1`, and reading or writing `v1` calls nob
 webhook's certificate (`caBundle`) is left out, for the operator or cert-manager to write.
 """
 
-import copy
+import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from hyperpod_inference.api import names
@@ -17,7 +18,14 @@ from hyperpod_inference.api.schema import object_schema, older_schema
 
 def crds(namespace: str = names.OPERATOR_NAMESPACE) -> list[dict[str, Any]]:
     """The definitions of all kinds, ready to apply; `namespace` is where the operator runs."""
-    return [fill(_definition(kind, namespace)) for kind in KINDS]
+    definitions: list[dict[str, Any]] = json.loads(_as_json(namespace))
+    return definitions
+
+
+@cache
+def _as_json(namespace: str) -> str:
+    # Making them takes about a second; a copy is for the caller to change.
+    return json.dumps([fill(_definition(kind, namespace)) for kind in KINDS])
 
 
 def crd_name(kind: Kind) -> str:
@@ -61,7 +69,7 @@ def _conversion(namespace: str) -> dict[str, Any]:
 def _versions(kind: Kind) -> Iterator[dict[str, Any]]:
     yield _version(kind, kind.version, object_schema(kind), stored=True)
     if kind.older is not None:
-        yield _version(kind, kind.older.name, copy.deepcopy(older_schema(kind)), stored=False)
+        yield _version(kind, kind.older.name, older_schema(kind), stored=False)
 
 
 def _version(kind: Kind, name: str, schema: Mapping[str, Any], *, stored: bool) -> dict[str, Any]:

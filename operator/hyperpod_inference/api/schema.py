@@ -76,6 +76,7 @@ def older_schema(kind: Kind) -> Mapping[str, Any]:
     return schema
 
 
+@cache
 def _block_schema(model: Any) -> dict[str, Any]:
     schema = model.model_json_schema(schema_generator=_StructuralSchema)
     definitions = schema.pop("$defs", {})

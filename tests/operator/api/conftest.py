@@ -1,9 +1,16 @@
 """Bodies to parse: a small valid one of each kind, with overrides."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+
+from hyperpod_inference.api.crd import crds
+from hyperpod_inference.kube.client import Client
+from hyperpod_inference.kube.config import load
+from hyperpod_inference.local.cluster import LocalCluster
+from hyperpod_inference.local.install import install
 
 Body = dict[str, Any]
 
@@ -103,6 +110,18 @@ def case_body(body: Callable[..., Body]) -> Callable[[Body, str], Body]:
         return given | {"metadata": merged(given["metadata"], case.get(metadata, {}))}
 
     return of
+
+
+@pytest.fixture(scope="session")
+def defined(control_plane: LocalCluster) -> LocalCluster:
+    """The shared control plane with the definitions of all kinds, and nobody who acts on them."""
+
+    async def define() -> None:
+        async with Client(load(control_plane.kubeconfig)) as client:
+            await install(client, crds())
+
+    asyncio.run(define())
+    return control_plane
 
 
 @pytest.fixture

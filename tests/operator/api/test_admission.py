@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from hyperpod_inference.api.crd import crds
 from hyperpod_inference.api.kinds import KINDS
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.errors import Invalid
 from hyperpod_inference.local.cluster import LocalCluster
-from hyperpod_inference.local.install import install
 
 pytestmark = pytest.mark.cluster
 Body = dict[str, Any]
@@ -26,9 +24,8 @@ ROUTED = {"intelligentRoutingSpec": {"enabled": True}}
 
 
 @pytest.fixture
-async def client(control_plane: LocalCluster) -> AsyncIterator[Client]:
-    async with Client(load(control_plane.kubeconfig)) as connected:
-        await install(connected, crds())
+async def client(defined: LocalCluster) -> AsyncIterator[Client]:
+    async with Client(load(defined.kubeconfig)) as connected:
         yield connected
 
 
@@ -147,35 +144,36 @@ def kubectl(cluster: LocalCluster, *arguments: str) -> str:
 
 
 async def test_kubectl_get_shows_state_replicas_types_and_endpoint_and_more_when_wide(
-    control_plane: LocalCluster, shown: None
+    defined: LocalCluster, shown: None
 ) -> None:
-    head, row = kubectl(control_plane, "get", "iec", "shown").splitlines()
+    head, row = kubectl(defined, "get", "iec", "shown").splitlines()
     assert head.split() == ["NAME", "STATE", "READY", "DESIRED", "INSTANCE-TYPES", "ENDPOINT", "AGE"]
     types = '["ml.p5.48xlarge","ml.g5.8xlarge"]'
     assert row.split()[:-1] == ["shown", "DeploymentComplete", "2", "3", types, "chat-prod"]
-    head, row = kubectl(control_plane, "get", "iec", "shown", "-o", "wide").splitlines()
+    head, row = kubectl(defined, "get", "iec", "shown", "-o", "wide").splitlines()
     assert head.split()[-2:] == ["SOURCE", "MESSAGE"]
     assert row.endswith("2 of 3 replicas are ready")
     assert "inferenceendpointconfig.inference.sagemaker.aws.amazon.com/shown" in kubectl(
-        control_plane, "get", "hyperpod", "-o", "name"
+        defined, "get", "hyperpod", "-o", "name"
     )
 
 
 async def test_kubectl_scale_changes_the_replicas_and_a_scaler_finds_the_pods(
-    control_plane: LocalCluster, client: Client, shown: None
+    defined: LocalCluster, client: Client, shown: None
 ) -> None:
-    kubectl(control_plane, "scale", "iec/shown", "--replicas=5")
+    kubectl(defined, "scale", "iec/shown", "--replicas=5")
     path = f"{PATHS['InferenceEndpointConfig']}/shown"
     assert (await client.request("GET", path))["spec"]["replicas"] == 5
     scale = await client.request("GET", f"{path}/scale")
     assert scale["status"] == {"replicas": 3, "selector": "app=shown"}
 
 
-async def test_kubectl_explain_says_what_a_block_and_its_fields_mean(
-    control_plane: LocalCluster, client: Client
-) -> None:
-    told = kubectl(control_plane, "explain", "iec.spec.kvCacheSpec")
+async def test_kubectl_explain_says_what_a_block_and_its_fields_mean(defined: LocalCluster) -> None:
+    told = kubectl(defined, "explain", "iec.spec.kvCacheSpec")
     assert "Keeping attention keys and values" in told
     for name in ("cacheConfigFile", "enableL1Cache", "enableL2Cache", "l2CacheSpec"):
         assert name in told
     assert "no description" not in told
+    kubernetes_own = kubectl(defined, "explain", "iec.spec.worker.environmentVariables")
+    assert "Name of the variable." in kubernetes_own
+    assert "no description" not in kubernetes_own

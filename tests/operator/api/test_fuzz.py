@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from hyperpod_inference.api.applied import LAST_APPLIED, dropped
 from hyperpod_inference.api.check import check
 from hyperpod_inference.api.conversion import convert
-from hyperpod_inference.api.crd import crds
 from hyperpod_inference.api.documents import read
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.kinds import KINDS
@@ -31,7 +30,6 @@ from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.errors import ApiError
 from hyperpod_inference.local.cluster import LocalCluster
-from hyperpod_inference.local.install import install
 from hyperpod_inference.render import render
 
 Body = dict[str, Any]
@@ -276,8 +274,7 @@ async def test_the_api_server_with_the_webhook_gives_the_verdict_that_was_given_
 @pytest.mark.cluster
 @pytest.mark.timeout(900)  # the first one also starts the cluster
 async def test_without_the_webhook_only_what_cel_cannot_say_is_missing(
-    control_plane: LocalCluster, bodies: dict[str, Body]
+    defined: LocalCluster, bodies: dict[str, Body]
 ) -> None:
-    async with Client(load(control_plane.kubeconfig)) as client:
-        await install(client, crds())
+    async with Client(load(defined.kubeconfig)) as client:
         assert await differences(client, sample(bodies, COMPARED_WITHOUT), webhook=False) == []

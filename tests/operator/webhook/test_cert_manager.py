@@ -75,13 +75,15 @@ class Installation:
         found = await self.client.get(SECRETS, name, names.OPERATOR_NAMESPACE)
         return {key: base64.b64decode(value) for key, value in found["data"].items()}
 
-    async def trusted(self) -> set[bytes]:
-        """Every caBundle of the installation."""
+    async def trusted_by_all(self, authority: bytes) -> bool:
+        """Whether every caBundle holds this certificate; the injector leaves former ones beside it."""
         definitions = [await self.client.get(CRDS, name) for name in CONVERTED]
         clients = [each["spec"]["conversion"]["webhook"]["clientConfig"] for each in definitions]
         validation = await self.client.get(VALIDATING_WEBHOOK_CONFIGURATIONS, names.VALIDATING_WEBHOOK)
         clients += [each["clientConfig"] for each in validation["webhooks"]]
-        return {base64.b64decode(each.get("caBundle", "")) for each in clients}
+        wanted = x509.load_pem_x509_certificate(authority)
+        bundles = [base64.b64decode(each.get("caBundle", "")) for each in clients]
+        return all(each and wanted in x509.load_pem_x509_certificates(each) for each in bundles)
 
     async def unconverted(self) -> str | None:
         """Why v1alpha1 cannot be read; None when it can."""
@@ -158,7 +160,7 @@ async def test_cert_manager_issues_what_the_webhook_serves_and_injects_whom_to_t
     stored = await client.get(SECRETS, names.WEBHOOK_SECRET, names.OPERATOR_NAMESPACE)
     assert stored["metadata"]["annotations"]["cert-manager.io/certificate-name"] == SERVING
     issued = await installation.secret()
-    assert await installation.trusted() == {issued["ca.crt"]}
+    assert await installation.trusted_by_all(issued["ca.crt"])
     authority, leaf = map(x509.load_pem_x509_certificate, (issued["ca.crt"], issued["tls.crt"]))
     leaf.verify_directly_issued_by(authority)
 
@@ -192,10 +194,11 @@ async def test_a_renewed_certificate_is_served_without_a_restart_and_no_request_
     assert await installation.operator() == operator
 
 
-async def test_a_renewed_authority_is_trusted_alone_and_the_operator_serves_what_it_signed(
+async def test_a_renewed_authority_is_trusted_and_the_operator_serves_what_it_signed(
     installation: Installation,
 ) -> None:
     before, operator = await installation.secret(), await installation.operator()
+    loads = await installation.loads()
     await installation.renew(AUTHORITY)
     old = before["ca.crt"]
     await wait_for("a new authority", lambda: same(installation, AUTHORITY, "tls.crt", old), WITHIN)
@@ -210,12 +213,14 @@ async def test_a_renewed_authority_is_trusted_alone_and_the_operator_serves_what
             )
 
     async def mistrusted() -> str | None:
-        trusted = await installation.trusted() == {authority}
-        return None if trusted else "somebody trusts another authority"
+        return None if await installation.trusted_by_all(authority) else "somebody does not trust it"
 
     await wait_for("the new authority to be trusted", mistrusted, WITHIN)
+    await wait_for("the operator to load it", lambda: fewer(installation.loads, loads + 1), WITHIN)
     await wait_for("a conversion", installation.unconverted, WITHIN)
     assert await installation.operator() == operator
+    leaf = x509.load_pem_x509_certificate((await installation.secret())["tls.crt"])
+    leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))
 
 
 async def same(installation: Installation, secret: str, key: str, value: bytes) -> str | None:
