@@ -218,9 +218,8 @@ def _install(cluster: "LocalCluster", added: "Added", *, bare: bool) -> None:
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    install = install_extras_into if bare else install_into
     try:
-        asyncio.run(install(cluster, say, added))
+        asyncio.run(install_extras_into(cluster, say, added) if bare else install_into(cluster, say, added))
     except LocalError as error:
         stop = f"hyperpod-inference local down{_option(cluster.state_dir)}"
         raise LocalError(

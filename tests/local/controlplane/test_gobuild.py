@@ -86,7 +86,7 @@ def test_only_the_last_lines_of_a_long_build_are_kept(tmp_path: Path) -> None:
 def test_an_interrupted_build_ends_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gobuild, "_TICK", 0.0)
 
-    def interrupt(_: str) -> None:
+    def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
