@@ -37,6 +37,7 @@ from hyperpod_inference.render.plan.order import only_a_preference
 from hyperpod_inference.render.plan.room import needs, rooms
 from hyperpod_inference.render.plan.seats import seats, total
 from hyperpod_inference.render.plan.summary import EndpointPlan, Rollout, Workload
+from hyperpod_inference.status.tls import certificate_of
 
 PLANNED = "planned"
 
@@ -75,7 +76,7 @@ class Planner:
             raise InputError(f"{document.file}:{document.line}: {error.message}") from None
         endpoint = _endpoint(stored, exists=live is not None)
         try:
-            rendered = render(endpoint, self._settings, await self._facts(endpoint))
+            rendered = render(endpoint, self._settings, await self._facts(endpoint, live or {}))
         except InvalidResource as invalid:
             raise document.error(*invalid.problems) from None
         resource = compared(without_notes(live) if live else None, without_notes(stored))
@@ -136,14 +137,18 @@ class Planner:
     async def _live(self, wanted: Body) -> Body | None:
         return await self._found(ENDPOINTS, wanted["metadata"]["name"], wanted["metadata"]["namespace"])
 
-    async def _facts(self, endpoint: InferenceEndpointConfig) -> Facts:
+    async def _facts(self, endpoint: InferenceEndpointConfig, live: Body) -> Facts:
         found: set[str] = set()
         for namespace, name in deployments(endpoint, self._settings):
             scalers = (await self._client.list(HORIZONTAL_POD_AUTOSCALERS, namespace)).items
             found |= {target for scaler in scalers for target in scaler_targets(scaler)}
             if await self._found(SCALED_OBJECTS, names.scaled_object_name(name), namespace):
                 found.add(f"{namespace}/{name}")
-        return Facts(scaled_deployments=frozenset(found), absent_crds=await self._absent_crds())
+        return Facts(
+            scaled_deployments=frozenset(found),
+            absent_crds=await self._absent_crds(),
+            certificate_arn=certificate_of(live.get("status") or {}).arn,
+        )
 
     async def _absent_crds(self) -> frozenset[str]:
         """The definitions that others have not installed here."""

@@ -6,6 +6,7 @@ first.
 
 from collections.abc import Mapping
 
+from hyperpod_inference.cloud.balancers import LoadBalancers
 from hyperpod_inference.cloud.errors import translated
 from hyperpod_inference.cloud.session import Session
 
@@ -20,13 +21,8 @@ class Tagging:
 
     def load_balancer(self, hostname: str) -> str | None:
         """The ARN of the load balancer with this DNS name; None when the account has none."""
-        with translated("elasticloadbalancing:DescribeLoadBalancers"):
-            pages = self._session.client("elbv2").get_paginator("describe_load_balancers").paginate()
-            for page in pages:
-                for each in page["LoadBalancers"]:
-                    if each["DNSName"].lower() == hostname.lower():
-                        return str(each["LoadBalancerArn"])
-        return None
+        found = LoadBalancers(self._session).find(hostname)
+        return found.arn if found else None
 
     def read(self, id: str) -> dict[str, str]:
         """The tags of one thing."""

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hyperpod_inference.cloud.acm import Acm
+    from hyperpod_inference.cloud.balancers import LoadBalancers
+    from hyperpod_inference.cloud.dns import Route53
     from hyperpod_inference.cloud.s3 import S3
+    from hyperpod_inference.cloud.session import Session
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,8 @@ class Aws:
 
     acm: "Acm"
     s3: "S3"
+    route53: "Route53"
+    balancers: "LoadBalancers"
 
 
 OpenAws = Callable[[], Aws]
@@ -27,11 +32,18 @@ def aws_of(region: str) -> OpenAws:
 
     @cache
     def opened() -> Aws:
-        from hyperpod_inference.cloud.acm import Acm
-        from hyperpod_inference.cloud.s3 import S3
         from hyperpod_inference.cloud.session import Session
 
-        session = Session(region)
-        return Aws(Acm(session), S3(session))
+        return services(Session(region))
 
     return opened
+
+
+def services(session: "Session") -> Aws:
+    """Those of a session."""
+    from hyperpod_inference.cloud.acm import Acm
+    from hyperpod_inference.cloud.balancers import LoadBalancers
+    from hyperpod_inference.cloud.dns import Route53
+    from hyperpod_inference.cloud.s3 import S3
+
+    return Aws(Acm(session), S3(session), Route53(session), LoadBalancers(session))

@@ -24,6 +24,7 @@ from hyperpod_inference.controllers.certificates import Certificates, Kept
 from hyperpod_inference.controllers.controller import Result
 from hyperpod_inference.controllers.gateway_link import GatewayLink
 from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.controllers.records import KeptRecord, Records
 from hyperpod_inference.controllers.statuses import Status, StatusWriter
 from hyperpod_inference.controllers.upgrade import with_running_images
 from hyperpod_inference.kube.apply import Applier, ApplyFailure, Identity, identity_of
@@ -44,6 +45,8 @@ from hyperpod_inference.kube.store import Key, version_of
 from hyperpod_inference.render import Facts, Rendered, deployments, render
 from hyperpod_inference.render.gateway import gateway_name
 from hyperpod_inference.status import ApplyError, Observed, deleting, due, events, judge, refused, unresolved
+from hyperpod_inference.status.dns import record_of
+from hyperpod_inference.status.load_balancer import host_of
 from hyperpod_inference.status.tls import Certificate, certificate_of
 
 logger = logging.getLogger(__name__)
@@ -70,7 +73,7 @@ class EndpointReconciler:
 
     resource: the kind that is reconciled; `caches` are those of this kind.
     understand: makes the endpoint; raises InvalidResource, or CloudError when AWS did not say.
-    certificates: makes those of load balancers; None: none are made.
+    certificates, records: make those of load balancers in ACM and in DNS; None: none are made.
     look_again: seconds after which a refused spec is looked at anew, None where only its change can help.
     absent_crds: names of the definitions that others have not installed, asked for at each run.
     blind: errors about kinds that the operator may not even see, asked for at each run.
@@ -83,6 +86,7 @@ class EndpointReconciler:
     resource: Resource = ENDPOINTS
     understand: Understand = as_it_is
     certificates: Certificates | None = None
+    records: Records | None = None
     look_again: float | None = None
     applier: Applier
     statuses: StatusWriter
@@ -103,8 +107,9 @@ class EndpointReconciler:
         if body is None:
             uid = self.released.pop(key, "")
             self.statuses.forget(uid)
-            if self.certificates is not None:
-                self.certificates.forget(uid)
+            for each in (self.certificates, self.records):
+                if each is not None:
+                    each.forget(uid)
             return Result()
         if body["metadata"].get("deletionTimestamp"):
             return await self._finalize(body)
@@ -130,9 +135,14 @@ class EndpointReconciler:
             applied, failures = await self._apply(body, rendered)
             gateway, refused_link = await self._link(endpoint, body)
             failures = [*failures, *refused_link]
+        observed = self._observe(body, rendered, problems, applied, failures)
+        named = KeptRecord(record=observed.record)
+        if not problems and not failures and self.records is not None:
+            named = await self.records.keep(endpoint, host_of(observed.ingress), self.statuses.previous(body))
         observed = replace(
-            self._observe(body, rendered, problems, applied, failures),
+            observed,
             certificate=kept.certificate,
+            record=named.record,
             gateway_name=gateway_name(endpoint),
             gateway=gateway,
         )
@@ -140,9 +150,10 @@ class EndpointReconciler:
         await self._report(body, status)
         for failure in failures:
             raise failure.error
-        if kept.error is not None:
-            raise kept.error
-        moments = [each for each in (due(endpoint, status), kept.until) if each is not None]
+        for error in (kept.error, named.error):
+            if error is not None:
+                raise error
+        moments = [each for each in (due(endpoint, status), kept.until, named.until) if each is not None]
         wait = max((min(moments) - self.now()).total_seconds(), 0) + 1 if moments else RESYNC
         complete = all(each.present for each in rendered.dependencies)
         return Result(requeue_after=min(wait, RESYNC if complete else DEPENDENCY_RETRY))
@@ -246,6 +257,7 @@ class EndpointReconciler:
             not_built=rendered.not_built,
             arrangements=rendered.arrangements,
             certificate=self._recorded(body),
+            record=record if (record := record_of(self.statuses.previous(body))).health else None,
             problems=problems,
             apply_errors=(*(_apply_error(each, rendered) for each in failures), *self.blind()),
             previous_status=self.statuses.previous(body),
@@ -334,16 +346,18 @@ class EndpointReconciler:
         Raises:
             CloudError: AWS did not do it; the status says why.
         """
-        if self.certificates is None:
-            return
         resource: Any = None
         with contextlib.suppress(InvalidResource):
             resource = parse(body, tolerant=True)
+        previous = self.statuses.previous(body)
         try:
-            await self.certificates.remove(resource, self.statuses.previous(body))
+            if self.records is not None:
+                await self.records.remove(resource, _key(body), previous)
+            if self.certificates is not None:
+                await self.certificates.remove(resource, previous)
         except CloudError as error:
             waited = self.now() - datetime.fromisoformat(body["metadata"]["deletionTimestamp"])
-            nothing_known = self._recorded(body) is None
+            nothing_known = self._recorded(body) is None and not record_of(previous).ours
             if nothing_known and (isinstance(error, NoCredentials) or waited > removal.PATIENCE):
                 logger.info("%s %s/%s: nothing to remove from AWS: %s", body["kind"], *_key(body), error)
                 return

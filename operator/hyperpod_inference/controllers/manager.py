@@ -24,6 +24,7 @@ from hyperpod_inference.controllers.endpoint import EndpointReconciler, as_it_is
 from hyperpod_inference.controllers.jumpstart import LOOK_AGAIN, FromHub
 from hyperpod_inference.controllers.kinds import ENDPOINTS, JUMPSTART_MODELS, UNBUILT
 from hyperpod_inference.controllers.node_labels import NodeLabeller, nodes_of
+from hyperpod_inference.controllers.records import Records
 from hyperpod_inference.controllers.serving import exposition, health, serving
 from hyperpod_inference.controllers.statuses import StatusWriter
 from hyperpod_inference.controllers.unbuilt import UnbuiltReconciler
@@ -66,10 +67,9 @@ class Operator:
         self._recorder = EventRecorder(client, names.OPERATOR_NAME)
         self._statuses = StatusWriter(client, self._recorder)
         self._applier = Applier(client, names.FIELD_MANAGER, names.ANNOTATION_SPEC_HASH)
-        authority = AuthorityKeeper(client, settings.namespace, _now)
-        self._certificates = Certificates(
-            settings=settings, authority=authority, now=_now, aws=aws_of(settings.region)
-        )
+        authority, aws = AuthorityKeeper(client, settings.namespace, _now), aws_of(settings.region)
+        self._certificates = Certificates(settings=settings, authority=authority, now=_now, aws=aws)
+        self._records = Records(settings=settings, now=_now, aws=aws)
         self._models = caches.of(names.KIND_JUMPSTART)
         self.endpoints = self._deploying(ENDPOINTS, caches)
         self.jumpstart_models = self._deploying(JUMPSTART_MODELS, self._models)
@@ -169,6 +169,7 @@ class Operator:
             resource=resource,
             understand=FromHub(settings=self._settings) if from_hub else as_it_is,
             certificates=self._certificates,
+            records=self._records,
             look_again=LOOK_AGAIN if from_hub else None,
             applier=self._applier,
             statuses=self._statuses,

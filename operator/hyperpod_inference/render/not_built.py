@@ -52,16 +52,6 @@ def _registration(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
         )
 
 
-def _dns(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    if endpoint.spec.dns_config:
-        zone = endpoint.spec.dns_config.hosted_zone_id
-        yield _part(
-            Part.DNS,
-            "spec.dnsConfig",
-            f"No record is written to hosted zone {zone} by this version of the operator.",
-        )
-
-
 def _metrics(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
     """The proxy speaks HTTP/1.1."""
     if measured(endpoint.spec) and not proxied(endpoint.spec):
@@ -129,7 +119,6 @@ def _part(part: Part, field: str, message: str) -> NotBuilt:
 
 _FINDERS: tuple[Finder, ...] = (
     _registration,
-    _dns,
     _metrics,
     _request_limits,
     _data_capture,

@@ -20,6 +20,7 @@ from hyperpod_inference.status.autoscaling import autoscaling, dependencies
 from hyperpod_inference.status.body import Facts, body
 from hyperpod_inference.status.capture import capture, capture_status
 from hyperpod_inference.status.disaggregation import disaggregation, together
+from hyperpod_inference.status.dns import dns, dns_status
 from hyperpod_inference.status.gateway import gateway, gateway_status
 from hyperpod_inference.status.load_balancer import load_balancer
 from hyperpod_inference.status.model_cache import model_cache
@@ -105,7 +106,7 @@ def _verdicts(endpoint: InferenceEndpointConfig, observed: Observed, now: dateti
     if endpoint.spec.pd_spec is not None:
         verdicts[Part.DISAGGREGATION.value] = disaggregation(observed, endpoint.spec.instance_types or ())
     verdicts[Part.LOAD_BALANCER.value] = load_balancer(endpoint, observed)
-    verdicts |= gateway(observed) | tls(observed.certificate, now)
+    verdicts |= gateway(observed) | tls(observed.certificate, now) | dns(observed.record)
     verdicts |= router(endpoint, observed) | dependencies(observed) | autoscaling(observed)
     verdicts |= arrangements(observed, verdicts[conditions.WORKLOAD_READY])
     verdicts |= model_cache(observed)
@@ -216,4 +217,4 @@ def _status(
 ) -> dict[str, Any]:
     made = body(Facts(metadata=metadata, observed=observed, now=now, state=state), verdicts)
     # In every status: what was made in AWS is found again by it.
-    return made | tls_status(observed.certificate, now)
+    return made | tls_status(observed.certificate, now) | dns_status(observed.record)

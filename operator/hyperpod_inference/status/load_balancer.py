@@ -21,10 +21,9 @@ def load_balancer(endpoint: InferenceEndpointConfig, observed: Observed) -> Verd
     ingress = observed.ingress
     if ingress is None:
         return no(conditions.NOT_CREATED, "The Ingress does not exist yet; the operator is creating it.")
-    hosts = [each.get("hostname") or each.get("ip") for each in _addresses(ingress)]
-    if hosts:
+    if host := host_of(ingress):
         path = endpoint.spec.invocation_endpoint.lstrip("/")
-        return yes(conditions.AVAILABLE, f"Serving at {_scheme(ingress)}://{hosts[0]}/{path} inside the VPC.")
+        return yes(conditions.AVAILABLE, f"Serving at {_scheme(ingress)}://{host}/{path} inside the VPC.")
     if names.INGRESS_CLASS not in observed.ingress_classes:
         return no(
             INGRESS_CLASS_MISSING,
@@ -38,6 +37,12 @@ def load_balancer(endpoint: InferenceEndpointConfig, observed: Observed) -> Verd
         "The load balancer has no address yet. If it stays so, the Ingress says why: "
         f"`kubectl describe ingress {where}`.",
     )
+
+
+def host_of(ingress: Body | None) -> str:
+    """The host name of the load balancer, '' before it has one."""
+    hosts = [each.get("hostname") or each.get("ip") for each in _addresses(ingress or {})]
+    return str(hosts[0]) if hosts else ""
 
 
 def _addresses(ingress: Body) -> list[Body]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from hyperpod_inference.status.dns import Record
 from hyperpod_inference.status.parts import Arrangement, Dependency, NotBuilt, Part
 from hyperpod_inference.status.tls import Certificate
 
@@ -40,9 +41,9 @@ class Observed:
     Deployment of the router before it. gateway_name: of the InferenceGatewayConfig that is asked for.
     node_cache, node_cache_pods: the DaemonSet that warms nodes, and its pods. events: core/v1 Events about
     all these pods, in any order. instance_type_of_node: node name to instance type. ingress_classes: names of
-    those that exist. certificate: of the load balancer, None where there is none. problems: why the spec was
-    refused, one sentence each, with the path of the field in front ("spec.replicas: got ...").
-    previous_status: the status as last written; transition times come from it.
+    those that exist. certificate: of the load balancer; record: in DNS; None where there is none. problems:
+    why the spec was refused, one sentence each, with the path of the field in front ("spec.replicas: got
+    ..."). previous_status: the status as last written; transition times come from it.
     """
 
     deployment: Body | None = None
@@ -66,6 +67,7 @@ class Observed:
     not_built: tuple[NotBuilt, ...] = ()
     arrangements: tuple[Arrangement, ...] = ()
     certificate: Certificate | None = None
+    record: Record | None = None
     problems: tuple[str, ...] = ()
     apply_errors: tuple[ApplyError, ...] = ()
     previous_status: Body | None = None

@@ -14,6 +14,7 @@ from hyperpod_inference.controllers.caches import Caches
 from hyperpod_inference.controllers.certificates import Certificates
 from hyperpod_inference.controllers.endpoint import EndpointReconciler, Understand, as_it_is
 from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.controllers.records import Records
 from hyperpod_inference.controllers.statuses import StatusWriter
 from hyperpod_inference.kube.apply import Applier
 from hyperpod_inference.kube.client import ListResult
@@ -119,6 +120,7 @@ class World:
     def __init__(self, resource: Resource = ENDPOINTS, understand: Understand = as_it_is) -> None:
         self.resource, self.understand = resource, understand
         self.certificates: Callable[[Any], Certificates | None] = lambda client: None
+        self.records: Records | None = None
         self.cluster = MemoryCluster()
         self.moment = datetime(2026, 1, 1, tzinfo=UTC)
         self.restart()
@@ -136,6 +138,7 @@ class World:
             resource=self.resource,
             understand=self.understand,
             certificates=self.certificates(client),
+            records=self.records,
             applier=Applier(client, names.FIELD_MANAGER, names.ANNOTATION_SPEC_HASH),
             statuses=self.statuses,
             recorder=self.recorder,

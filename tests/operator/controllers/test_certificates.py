@@ -14,12 +14,10 @@ from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.parse import parse
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.api.statuses import EndpointStatus
-from hyperpod_inference.cloud.acm import Acm
 from hyperpod_inference.cloud.errors import CloudError, NoCredentials
-from hyperpod_inference.cloud.s3 import S3
 from hyperpod_inference.cloud.session import Session
 from hyperpod_inference.controllers.authority import AuthorityKeeper, secret_of
-from hyperpod_inference.controllers.aws import Aws
+from hyperpod_inference.controllers.aws import Aws, services
 from hyperpod_inference.controllers.certificates import Certificates, covers
 from hyperpod_inference.local.aws.double import AwsDouble
 from hyperpod_inference.local.aws.faults import Fault, denied, throttling
@@ -63,7 +61,7 @@ class Account:
         self.faults = double.faults
         self.acm: Any = session.client("acm")
         self.s3: Any = session.client("s3")
-        self.aws = Aws(Acm(session), S3(session))
+        self.aws = services(session)
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
 
     def arns(self) -> list[str]:

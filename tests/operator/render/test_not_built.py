@@ -13,10 +13,6 @@ FILLED_BY_CLIENT = {
     "maxReplicaCount": 5,
     "cloudWatchTrigger": {"metricStat": "Average", "metricType": "Average", "dimensions": []},
 }
-CERTIFICATE = {
-    "acmArn": "arn:aws:acm:us-west-2:111122223333:certificate/1a2b",
-    "domainName": "chat.example.com",
-}
 CLOUDWATCH = {"metricName": "Invocations", "namespace": "AWS/SageMaker", "targetValue": 10}
 
 
@@ -55,11 +51,6 @@ def test_what_clients_send_by_themselves_asks_for_nothing(rendered: Renders, spe
             "spec.autoScalingSpec",
         ),
         ({"endpointName": "chat"}, Part.ENDPOINT_REGISTRATION, "spec.endpointName"),
-        (
-            {"dnsConfig": {"hostedZoneId": "Z123"}, "tlsConfig": {"customCertificateConfig": CERTIFICATE}},
-            Part.DNS,
-            "spec.dnsConfig",
-        ),
         (
             {"dataCapture": {"modelPod": {"enabled": True}}},
             Part.DATA_CAPTURE,

@@ -19,6 +19,7 @@ from hyperpod_inference.local.aws.acm import keep_tags
 from hyperpod_inference.local.aws.app import App
 from hyperpod_inference.local.aws.cloudformation.install import install
 from hyperpod_inference.local.aws.faults import Faults
+from hyperpod_inference.local.aws.route53 import zone_ids
 from hyperpod_inference.local.aws.sagemaker.endpoints import lift_limits
 from hyperpod_inference.local.aws.sagemaker.hub_catalogue import CATALOGUE
 from hyperpod_inference.local.aws.world import WORLDS, Clock, Settings, World, utc_now
@@ -46,6 +47,7 @@ class AwsDouble:
         managed_policies.install()
         lift_limits()
         keep_tags()
+        zone_ids()
         self._settings = Settings(clock, transition, CATALOGUE)
         self.region = region
         self.faults = Faults()
