@@ -107,9 +107,10 @@ class EndpointReconciler:
         if body is None:
             uid = self.released.pop(key, "")
             self.statuses.forget(uid)
-            for each in (self.certificates, self.records):
-                if each is not None:
-                    each.forget(uid)
+            if self.certificates is not None:
+                self.certificates.forget(uid)
+            if self.records is not None:
+                self.records.forget(uid)
             return Result()
         if body["metadata"].get("deletionTimestamp"):
             return await self._finalize(body)
@@ -150,9 +151,10 @@ class EndpointReconciler:
         await self._report(body, status)
         for failure in failures:
             raise failure.error
-        for error in (kept.error, named.error):
-            if error is not None:
-                raise error
+        if kept.error is not None:
+            raise kept.error
+        if named.error is not None:
+            raise named.error
         moments = [each for each in (due(endpoint, status), kept.until, named.until) if each is not None]
         wait = max((min(moments) - self.now()).total_seconds(), 0) + 1 if moments else RESYNC
         complete = all(each.present for each in rendered.dependencies)
