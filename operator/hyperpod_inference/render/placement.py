@@ -62,9 +62,8 @@ def tolerations(resources: Mapping[str, Mapping[str, Any]]) -> list[Fields]:
     sets. The taint of an unhealthy node (sagemaker.amazonaws.com/node-health-status) is not tolerated: it is
     there to keep model pods off hardware that fails its checks.
     """
-    asked = {
-        name for amounts in resources.values() for name, amount in amounts.items() if _asked(name, amount)
-    }
+    sides = [resources.get(side) or {} for side in ("limits", "requests")]  # claims beside them are a list
+    asked = {name for amounts in sides for name, amount in amounts.items() if _asked(name, amount)}
     partitions = any(name.startswith(PARTITION_PREFIX) for name in asked)
     keys = sorted(asked | {names.RESOURCE_GPU, PARTITION_TAINT} if partitions else asked)
     return [{"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in keys]

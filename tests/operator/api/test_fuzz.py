@@ -20,17 +20,21 @@ from hyperpod_inference.api.check import check
 from hyperpod_inference.api.conversion import convert
 from hyperpod_inference.api.documents import read
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.jumpstart import JumpStartModel
 from hyperpod_inference.api.kinds import KINDS
 from hyperpod_inference.api.names import API_VERSION, API_VERSION_ALPHA, KIND_GATEWAY
-from hyperpod_inference.api.parse import InvalidResource, parse
+from hyperpod_inference.api.parse import AnyResource, InvalidResource, parse
 from hyperpod_inference.api.schema import object_schema
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.api.warnings import warnings
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.errors import ApiError
+from hyperpod_inference.local.aws.sagemaker.hub_catalogue import CATALOGUE
 from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.render import render
+from hyperpod_inference.render.hub_document import parse_document
+from hyperpod_inference.render.jumpstart import as_endpoint
 
 Body = dict[str, Any]
 Schema = Mapping[str, Any]
@@ -38,6 +42,12 @@ EXAMPLES = int(os.environ.get("HYPERPOD_FUZZ_EXAMPLES", "100"))
 COMPARED = 1000
 COMPARED_WITHOUT = 300
 AT_ONCE = 8
+HUB_MODEL = CATALOGUE["huggingface-llm-mistral-7b-instruct"]
+DOCUMENT = parse_document(
+    HUB_MODEL.id,
+    HUB_MODEL.versions[-1],
+    HUB_MODEL.document("us-west-2", HUB_MODEL.versions[-1]),
+)
 SCHEMAS = {kind.kind: object_schema(kind) for kind in KINDS}
 
 # pattern -> texts that match it, and one that does not
@@ -200,14 +210,21 @@ def test_nothing_crashes_on_a_random_resource(bodies: dict[str, Body], random: R
     assert not errors
     warnings(resource)
     assert parse(resource.to_body()) == resource
-    if isinstance(resource, InferenceEndpointConfig):
-        with_settings = OperatorSettings(enable_custom_service_accounts=True)
-        try:
-            render(resource, with_settings)
-        except InvalidResource as invalid:
-            assert invalid.problems
+    rendered(resource)
     if resource.kind != KIND_GATEWAY:
         assert convert(convert(made, API_VERSION_ALPHA), API_VERSION) == made
+
+
+def rendered(resource: AnyResource) -> None:
+    """Render an endpoint or a JumpStart model, which may be refused but must not crash."""
+    with_settings = OperatorSettings(enable_custom_service_accounts=True)
+    try:
+        if isinstance(resource, JumpStartModel):
+            resource = as_endpoint(resource, DOCUMENT, with_settings)
+        if isinstance(resource, InferenceEndpointConfig):
+            render(resource, with_settings)
+    except InvalidResource as invalid:
+        assert invalid.problems
 
 
 def refused_offline(body: Body, *, webhook: bool) -> str:
