@@ -21,7 +21,7 @@ from hyperpod_inference.controllers import authority
 from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS
 from hyperpod_inference.controllers.gateway_link import GATEWAYS
 from hyperpod_inference.controllers.kinds import CUSTOM, SERVED
-from hyperpod_inference.controllers.manager import Operator
+from hyperpod_inference.controllers.wiring import Operator
 from hyperpod_inference.kube import apply, events, lease, resources
 from hyperpod_inference.kube.metrics import Metrics
 from hyperpod_inference.kube.resources import (

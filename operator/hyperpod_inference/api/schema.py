@@ -32,6 +32,7 @@ def object_schema(kind: Kind, *, newest: bool = True) -> dict[str, Any]:
 
     Descriptions of Kubernetes' own fields are under `embedded.MARK`; `embedded.fill` decides which stay.
     """
+    spec: Any = kind.model.model_fields["spec"].annotation
     schema = {
         "type": "object",
         "description": inspect.getdoc(kind.model) or "",
@@ -41,7 +42,7 @@ def object_schema(kind: Kind, *, newest: bool = True) -> dict[str, Any]:
             "apiVersion": {"type": "string", "description": "Version of this schema."},
             "kind": {"type": "string", "description": "Kind of the object."},
             "metadata": {"type": "object"},
-            "spec": _block_schema(kind.model.model_fields["spec"].annotation),
+            "spec": _block_schema(spec),
             "status": _block_schema(kind.status),
         },
     }

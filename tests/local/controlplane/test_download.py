@@ -7,6 +7,7 @@ import pytest
 
 from hyperpod_inference.local.inside.components import CONTROL_PLANE
 from hyperpod_inference.local.programs import cached, download
+from hyperpod_inference.local.programs.goprogram import architecture
 
 VERSION = cached.DOWNLOAD_VERSION
 HERE = download.Publishers("index", "envtest", "kubernetes")
@@ -25,13 +26,13 @@ def archive(*names: str) -> bytes:
 @pytest.fixture
 def published() -> dict[str, bytes]:
     """What the publishers have: a URL to its content."""
-    architecture = cached.architecture()
-    file = f"envtest-{VERSION}-linux-{architecture}.tar.gz"
+    machine = architecture()
+    file = f"envtest-{VERSION}-linux-{machine}.tar.gz"
     packed = archive("etcd", "kube-apiserver", "kubectl", "LICENSE")
     index = f"releases:\n  {VERSION}:\n    {file}:\n      hash: {hashlib.sha512(packed).hexdigest()}\n"
     files = {"index": index.encode(), f"envtest/envtest-{VERSION}/{file}": packed}
     for name in ("kube-controller-manager", "kube-scheduler"):
-        url = f"kubernetes/{VERSION}/bin/linux/{architecture}/{name}"
+        url = f"kubernetes/{VERSION}/bin/linux/{machine}/{name}"
         files[url] = name.encode()
         files[f"{url}.sha256"] = hashlib.sha256(name.encode()).hexdigest().encode() + b"\n"
     return files

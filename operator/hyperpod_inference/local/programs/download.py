@@ -19,6 +19,7 @@ from pathlib import Path
 import yaml
 
 from hyperpod_inference.local.programs import cached
+from hyperpod_inference.local.programs.goprogram import architecture
 from hyperpod_inference.local.progress import Progress, Report
 
 STEP = "downloading"
@@ -68,8 +69,8 @@ def get(url: str) -> bytes:
 
 
 def _download(directory: Path, publishers: Publishers, fetch: Fetch, report: Report) -> None:
-    version, architecture = cached.DOWNLOAD_VERSION, cached.architecture()
-    archive = f"envtest-{version}-linux-{architecture}.tar.gz"
+    version, machine = cached.DOWNLOAD_VERSION, architecture()
+    archive = f"envtest-{version}-linux-{machine}.tar.gz"
     # The index is small and comes first: it is what fails where the network is closed.
     checksum = _indexed(fetch(publishers.envtest_index).decode(), archive)
     report(Progress(STEP, "started", f"Kubernetes {version}", expected=60))
@@ -79,7 +80,7 @@ def _download(directory: Path, publishers: Publishers, fetch: Fetch, report: Rep
     )
     _unpack(packed, directory)
     for name in _FROM_RELEASE:
-        url = f"{publishers.kubernetes}/{version}/bin/linux/{architecture}/{name}"
+        url = f"{publishers.kubernetes}/{version}/bin/linux/{machine}/{name}"
         expected = fetch(f"{url}.sha256").decode().split()[0]
         _install(directory / name, _verified(fetch(url), "sha256", expected, name))
     report(Progress(STEP, "done", f"Kubernetes {version}"))
