@@ -24,30 +24,24 @@ from hyperpod_inference.controllers.certificates import Certificates, Kept
 from hyperpod_inference.controllers.controller import Result
 from hyperpod_inference.controllers.gateway_link import GatewayLink
 from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.controllers.observing import NOTHING, certificate_made, observe
 from hyperpod_inference.controllers.records import KeptRecord, Records
 from hyperpod_inference.controllers.statuses import Status, StatusWriter
 from hyperpod_inference.controllers.upgrade import with_running_images
-from hyperpod_inference.kube.apply import Applier, ApplyFailure, Identity, identity_of
+from hyperpod_inference.kube.apply import Applier, ApplyFailure, identity_of
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
 from hyperpod_inference.kube.errors import Conflict, Invalid, NotFound
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.resources import (
-    DAEMON_SETS,
-    DEPLOYMENTS,
-    INGRESSES,
-    PERSISTENT_VOLUME_CLAIMS,
-    SCALED_OBJECTS,
-    SERVICES,
     Body,
     Resource,
 )
-from hyperpod_inference.kube.store import Key, version_of
+from hyperpod_inference.kube.store import Key
 from hyperpod_inference.render import Facts, Rendered, deployments, render
 from hyperpod_inference.render.gateway import gateway_name
 from hyperpod_inference.status import ApplyError, Observed, deleting, due, events, judge, refused, unresolved
 from hyperpod_inference.status.dns import record_of
 from hyperpod_inference.status.load_balancer import host_of
-from hyperpod_inference.status.tls import Certificate, certificate_of
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +118,7 @@ class EndpointReconciler:
         return await self._build(body, endpoint)
 
     async def _build(self, body: Body, endpoint: InferenceEndpointConfig) -> Result:
-        kept = Kept(certificate=self._recorded(body))
+        kept = Kept(certificate=certificate_made(self.statuses.previous(body)))
         rendered, problems = self._render(endpoint, kept)
         if not problems and self.certificates is not None:
             body, kept = await self._certified(body, endpoint, self.certificates)
@@ -136,7 +130,7 @@ class EndpointReconciler:
             applied, failures = await self._apply(body, rendered)
             gateway, refused_link = await self._link(endpoint, body)
             failures = [*failures, *refused_link]
-        observed = self._observe(body, rendered, problems, applied, failures)
+        observed = self._observe(body, rendered, problems=problems, applied=applied, failures=failures)
         named = KeptRecord(record=observed.record)
         if not problems and not failures and self.records is not None:
             named = await self.records.keep(endpoint, host_of(observed.ingress), self.statuses.previous(body))
@@ -170,11 +164,6 @@ class EndpointReconciler:
             body = await self._set_finalizer(body, present=True)
         return body, await certificates.keep(endpoint, self.statuses.previous(body))
 
-    def _recorded(self, body: Body) -> Certificate | None:
-        """What the last status says of the certificate; a status without it would lose what was made."""
-        found = certificate_of(self.statuses.previous(body))
-        return found if found != Certificate() else None
-
     def _render(self, endpoint: InferenceEndpointConfig, kept: Kept) -> tuple[Rendered, tuple[str, ...]]:
         facts = Facts(
             scaled_deployments=self.caches.scaled(deployments(endpoint, self.settings)),
@@ -184,7 +173,7 @@ class EndpointReconciler:
         try:
             return render(endpoint, self.settings, facts), ()
         except InvalidResource as invalid:
-            return Rendered(manifests=()), tuple(str(problem) for problem in invalid.problems)
+            return NOTHING, tuple(str(problem) for problem in invalid.problems)
 
     async def _link(
         self, endpoint: InferenceEndpointConfig, body: Body
@@ -225,56 +214,20 @@ class EndpointReconciler:
         if removal.changed(body, live):
             raise Conflict(409, "Behind", "the cache is behind; it is tried again when it is not")
 
-    def _observe(
-        self,
-        body: Body,
-        rendered: Rendered,
-        problems: tuple[str, ...],
-        applied: list[Body],
-        failures: list[ApplyFailure],
-    ) -> Observed:
-        """What the caches hold, and the answers of the API server where they are behind."""
-        everything = _newest((*applied, *self.caches.children_of(*_key(body))))
-        pods = self.caches.pods_of(*_key(body))
-        routers = [obj for obj in everything if _is_routers(obj)]
-        seen = [obj for obj in everything if not _is_routers(obj)]
-        keepers = self.caches.node_cache_pods_of(*_key(body))
-        return Observed(
-            deployment=next((obj for obj in _of_kind(seen, DEPLOYMENTS) if not _role(obj)), None),
-            roles={_role(obj): obj for obj in _of_kind(seen, DEPLOYMENTS) if _role(obj)},
-            router=next(iter(_of_kind(routers, DEPLOYMENTS)), None),
-            router_service=next(iter(_of_kind(routers, SERVICES)), None),
-            router_pods=tuple(pod for pod in pods if _is_routers(pod)),
-            pods=tuple(pod for pod in pods if not _is_routers(pod)),
-            services=tuple(_of_kind(seen, SERVICES)),
-            claims=tuple(_of_kind(seen, PERSISTENT_VOLUME_CLAIMS)),
-            ingress=next(iter(_of_kind(everything, INGRESSES)), None),
-            ingress_classes=self.caches.names_of_ingress_classes(),
-            scaled_object=next(iter(_of_kind(seen, SCALED_OBJECTS)), None),
-            dependencies=rendered.dependencies,
-            node_cache=next(iter(_of_kind(seen, DAEMON_SETS)), None),
-            node_cache_pods=tuple(keepers),
-            events=tuple(self.caches.events_of([*pods, *keepers])),
-            instance_type_of_node=self.caches.instance_types(),
-            not_built=rendered.not_built,
-            arrangements=rendered.arrangements,
-            certificate=self._recorded(body),
-            record=record if (record := record_of(self.statuses.previous(body))).health else None,
-            problems=problems,
-            apply_errors=(*(_apply_error(each, rendered) for each in failures), *self.blind()),
-            previous_status=self.statuses.previous(body),
-        )
+    def _observe(self, body: Body, rendered: Rendered = NOTHING, **seen: Any) -> Observed:
+        previous = self.statuses.previous(body)
+        return observe(self.caches, _key(body), previous, rendered, blind=self.blind(), **seen)
 
     async def _refuse(self, body: Body, invalid: InvalidResource) -> Result:
         """A resource that does not parse: say which field, and leave alone what runs."""
         problems = tuple(str(problem) for problem in invalid.problems)
-        observed = self._observe(body, Rendered(manifests=()), problems, [], [])
+        observed = self._observe(body, problems=problems)
         await self._report(body, refused(_metadata(body), observed, self.now()))
         return Result(requeue_after=self.look_again)
 
     async def _tell_unresolved(self, body: Body, error: CloudError) -> None:
         """AWS did not say what there is to serve: say why, and leave alone what runs."""
-        observed = self._observe(body, Rendered(manifests=()), (), [], [])
+        observed = self._observe(body)
         why = told(error, self.settings.execution_role_arn)
         await self._report(body, unresolved(_metadata(body), observed, why, self.now()))
 
@@ -359,7 +312,7 @@ class EndpointReconciler:
                 await self.certificates.remove(resource, previous)
         except CloudError as error:
             waited = self.now() - datetime.fromisoformat(body["metadata"]["deletionTimestamp"])
-            nothing_known = self._recorded(body) is None and not record_of(previous).ours
+            nothing_known = certificate_made(previous) is None and not record_of(previous).ours
             if nothing_known and (isinstance(error, NoCredentials) or waited > removal.PATIENCE):
                 logger.info("%s %s/%s: nothing to remove from AWS: %s", body["kind"], *_key(body), error)
                 return
@@ -367,7 +320,7 @@ class EndpointReconciler:
             raise
 
     async def _report_deletion(self, body: Body, failures: list[ApplyFailure], why: str = "") -> None:
-        observed = self._observe(body, Rendered(manifests=()), (), [], failures)
+        observed = self._observe(body, failures=failures)
         await self._report(body, deleting(_metadata(body), observed, self.now(), why))
 
     async def _set_finalizer(self, body: Body, *, present: bool) -> Body:
@@ -390,43 +343,3 @@ def _key(body: Body) -> Key:
 
 def _metadata(body: Body) -> ObjectMeta:
     return ObjectMeta.model_validate(body["metadata"], extra="ignore")
-
-
-def _is_routers(obj: Body) -> bool:
-    """Whether a child belongs to the router, not to the model."""
-    labels = obj["metadata"].get("labels") or {}
-    return labels.get(names.LABEL_COMPONENT) == names.COMPONENT_ROUTER
-
-
-def _role(obj: Body) -> str:
-    """'prefill' or 'decode' of a child that belongs to one of them, else ''."""
-    return str((obj["metadata"].get("labels") or {}).get(names.LABEL_DPD_ROLE, ""))
-
-
-def _newest(objects: Iterable[Body]) -> list[Body]:
-    """Every object once, in its newest version: a cache may lag behind the answer to an apply."""
-    newest: dict[Identity, Body] = {}
-    for obj in objects:
-        known = newest.get(identity_of(obj))
-        if known is None or version_of(known) < version_of(obj):
-            newest[identity_of(obj)] = obj
-    return [*newest.values()]
-
-
-def _of_kind(objects: Iterable[Body], resource: Resource) -> list[Body]:
-    return [obj for obj in objects if obj["kind"] == resource.kind]
-
-
-def _apply_error(failure: ApplyFailure, rendered: Rendered) -> ApplyError:
-    """RBAC's own message names verb and kind; a failure without an answer has only its request to show."""
-    error = failure.error
-    prefix = "" if failure.verb == "apply" else f"cannot {failure.verb} it: "
-    message = error.message if error.status and error.message else str(error)
-    return ApplyError(
-        kind=failure.kind,
-        name=failure.name,
-        message=prefix + message,
-        status=error.status,
-        reason=error.reason,
-        part=rendered.parts.get((failure.kind, failure.name)),
-    )
