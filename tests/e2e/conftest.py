@@ -1,11 +1,14 @@
 """The whole path on the local cluster: the operator installed from the charts, as `local up` does."""
 
+import asyncio
 import os
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from hyperpod_inference.cli.install import example, install_into
@@ -18,6 +21,7 @@ from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.local.install import wait_for
 
 TENANTS = {"ml.p4d.24xlarge": 7, "ml.g5.24xlarge": 3}
+CLIENTS, MOST_REQUESTS = 3, 5_000
 
 
 @pytest.fixture
@@ -92,3 +96,48 @@ async def gone(client: Client, selector: str, within: float = 90.0) -> None:
         return None if not left else f"{[pod['metadata']['name'] for pod in left]} are still there"
 
     await wait_for(f"pods {selector} to go", missing, within)
+
+
+@pytest.fixture
+def asking() -> "type[Load]":
+    """`async with asking(url, request) as load`: requests all the while, and what became of them."""
+    return Load
+
+
+class Load:
+    """Clients that ask one after the other, without streaming, until the context ends or a bound is met."""
+
+    def __init__(self, url: str, request: dict[str, Any]) -> None:
+        self._url, self._request, self._stop = url, request, asyncio.Event()
+        self.answers: Counter[int] = Counter()
+        """By status; 0: no whole answer."""
+
+    async def __aenter__(self) -> "Load":
+        self._clients = [asyncio.create_task(self._ask()) for _ in range(CLIENTS)]
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._stop.set()
+        await asyncio.gather(*self._clients)
+
+    async def underway(self, more: int = 10) -> None:
+        """Wait for so many further answers."""
+        wanted = self.answers.total() + more
+
+        async def missing() -> str | None:
+            left = wanted - self.answers.total()
+            return f"{left} answers" if left > 0 else None
+
+        await wait_for("the load", missing, 300.0)
+
+    async def _ask(self) -> None:
+        limit = aiohttp.ClientTimeout(total=120)
+        async with aiohttp.ClientSession(timeout=limit) as session:
+            while not self._stop.is_set() and self.answers.total() < MOST_REQUESTS:
+                try:
+                    async with session.post(self._url, json=self._request) as response:
+                        said = await response.json()
+                        whole = response.status != 200 or "choices" in said
+                        self.answers[response.status if whole else 0] += 1
+                except (aiohttp.ClientError, TimeoutError, ValueError):
+                    self.answers[0] += 1

@@ -1,11 +1,8 @@
 """Intelligent routing through the real operator, the real router and real model servers."""
 
-import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiohttp
 import pytest
 
 from hyperpod_inference.api import names
@@ -17,7 +14,6 @@ from hyperpod_inference.local.install import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 WITHIN = 300.0
-CLIENTS, MOST_REQUESTS = 3, 5_000
 REQUEST = {"model": "default", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
 
 
@@ -32,7 +28,11 @@ def routed(endpoint: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_answers_come_through_the_router_and_none_is_lost_while_replicas_are_killed_and_replaced(
-    local_cluster: LocalCluster, client: Client, routed: dict[str, Any], kill_pod: Callable[[str], None]
+    local_cluster: LocalCluster,
+    client: Client,
+    routed: dict[str, Any],
+    kill_pod: Callable[[str], None],
+    asking: Callable[..., Any],
 ) -> None:
     await client.apply(routed, "test")
     name, namespace = routed["metadata"]["name"], routed["metadata"]["namespace"]
@@ -42,7 +42,7 @@ async def test_answers_come_through_the_router_and_none_is_lost_while_replicas_a
     answer = await tryout.ask(url, tryout.QUESTION)
     assert "Paris" in answer.text
 
-    async with Load(f"{url}/v1/chat/completions") as load:
+    async with asking(f"{url}/v1/chat/completions", REQUEST) as load:
         killed, replaced = sorted(pod["metadata"]["name"] for pod in await _pods(client, namespace, name))
         await load.underway()
         kill_pod(killed)
@@ -55,45 +55,6 @@ async def test_answers_come_through_the_router_and_none_is_lost_while_replicas_a
 
     await client.delete(tryout.ENDPOINTS, name, namespace)
     await _router_gone(client, namespace)
-
-
-class Load:
-    """Clients that ask one after the other, without streaming, until the context ends or a bound is met."""
-
-    def __init__(self, url: str) -> None:
-        self._url, self._stop = url, asyncio.Event()
-        self.answers: Counter[int] = Counter()
-        """By status; 0: no whole answer."""
-
-    async def __aenter__(self) -> "Load":
-        self._clients = [asyncio.create_task(self._ask()) for _ in range(CLIENTS)]
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        self._stop.set()
-        await asyncio.gather(*self._clients)
-
-    async def underway(self, more: int = 10) -> None:
-        """Wait for so many further answers."""
-        wanted = self.answers.total() + more
-
-        async def missing() -> str | None:
-            left = wanted - self.answers.total()
-            return f"{left} answers" if left > 0 else None
-
-        await wait_for("the load", missing, WITHIN)
-
-    async def _ask(self) -> None:
-        limit = aiohttp.ClientTimeout(total=120)
-        async with aiohttp.ClientSession(timeout=limit) as session:
-            while not self._stop.is_set() and self.answers.total() < MOST_REQUESTS:
-                try:
-                    async with session.post(self._url, json=REQUEST) as response:
-                        said = await response.json()
-                        whole = response.status != 200 or "choices" in said
-                        self.answers[response.status if whole else 0] += 1
-                except (aiohttp.ClientError, TimeoutError, ValueError):
-                    self.answers[0] += 1
 
 
 async def _pods(client: Client, namespace: str, name: str) -> list[dict[str, Any]]:

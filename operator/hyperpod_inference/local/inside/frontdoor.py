@@ -85,8 +85,8 @@ class FrontDoor:
         """Serve on an open listener."""
         self._session = aiohttp.ClientSession(
             # A Service's certificate names the Service's host, not its address: encryption without a name
-            # check.
-            connector=aiohttp.TCPConnector(ssl=False, limit=0),
+            # check. A connection for each request: one that is kept stays with its pod, and breaks with it.
+            connector=aiohttp.TCPConnector(ssl=False, limit=0, force_close=True),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
