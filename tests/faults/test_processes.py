@@ -287,3 +287,37 @@ async def test_f24_sigterm_in_the_middle_of_a_reconcile(world: World, action: st
         assert time.monotonic() - started < 3 + 2  # the process itself needs up to two seconds to start
         await trial.judged(baseline)
     await _no_lease(world)
+
+
+@pytest.mark.parametrize(
+    "elect", some((True, False), False), ids=lambda elect: "leader" if elect else "alone"
+)
+async def test_f24_sigterm_while_the_api_server_hangs(world: World, elect: bool) -> None:
+    """From its first write on it gets no answer; a leader may notice first that its lease is lost."""
+    baseline = await world.baseline("create")
+    await _no_lease(world)
+    async with world.trial("create", elect=elect) as trial:
+        if elect:
+            await _led(world)
+        written: list[Call] = []
+
+        def from_the_first_write_on(call: Call) -> bool:
+            written.extend([call] if call.write else [])
+            return bool(written)
+
+        hung = Rule(from_the_first_write_on, Wait(_hang))
+        trial.proxy.rules.append(hung)
+        old = trial.operator
+        await world.act("create", trial.name)
+        await eventually(lambda: _hit(hung), trial.explain)
+        old.send(signal.SIGTERM)
+        await eventually(lambda: _ended(old), trial.explain, 10)
+        assert old.exit_status in ((0, 1) if elect else (0,))
+        hung.times = 0
+        trial.start()
+        await trial.judged(baseline)
+    await _no_lease(world)
+
+
+async def _hit(rule: Rule) -> bool:
+    return rule.hits > 0

@@ -16,6 +16,8 @@ def test_a_page_tells_every_row_with_its_counts_and_every_control() -> None:
     assert second.endswith("| 2 | 2 | 3 to 9 | 2.0, at most 3.0 | 30 | 90 | 1 failed |")
     assert "| a list does not remove what is missing from it | F7, O1 | caught |" in lines
     assert "5 tests with 3 trials, on a machine." in lines
+    (early,) = [line for line in page(rows, {}, "a machine", 7).splitlines() if "stopped" in line]
+    assert early.endswith("It was stopped early: 7 further tests did not run.")
 
 
 def test_a_test_belongs_to_the_row_in_its_name() -> None:

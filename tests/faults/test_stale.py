@@ -1,6 +1,5 @@
 """F10: an operator that starts on an API server which lags behind; an object replaced under its delete."""
 
-import asyncio
 import json
 
 import pytest
@@ -63,7 +62,7 @@ async def test_f10_an_operator_that_reads_from_the_past(world: World, action: st
         began = len(trial.proxy.calls)
         trial.start()
         await trial.watching(began)
-        await asyncio.sleep(1.0)  # what it would do by what it sees, it does now
+        await trial.at_rest()  # what it would do by what it sees, it has done
         assert await _facts(trial) == before
         trial.proxy.rules.clear()
         trial.proxy.cut()

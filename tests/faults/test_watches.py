@@ -55,7 +55,7 @@ async def test_f07_the_table_catches_a_list_that_leaves_ghosts(world: World) -> 
     await world.baseline("scale")
     world.bug = "no_ghost_removal"
     with pytest.raises(Failed, match="O1-O3"):
-        await _ghost(world, "event", patience=20.0)
+        await _ghost(world, "event", patience=20.0 if full() else 3.0)
 
 
 async def _ghost(world: World, form: str, patience: float = CONVERGE) -> None:

@@ -2,15 +2,19 @@
 
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 
 import pytest
 from faultrig.actions import Answer, Lose
 from faultrig.calls import Call, Match, about, anything, writes
 from faultrig.proxy import Rule
 from faultrig.selection import full, some
+from faultrig.snapshot import NAMESPACE
 from faultrig.trial import ACTIONS, World, eventually
 
+from hyperpod_inference.api import conditions, names
 from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.kube.resources import CRDS, DEPLOYMENTS, SCALED_OBJECTS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -139,3 +143,56 @@ async def test_f16_rights_revoked_then_restored(world: World, kind: str) -> None
         await eventually(told, trial.explain)
         forbidden.times = 0
         await trial.judged(baseline, budget=10)
+
+
+@pytest.fixture
+async def keda(world: World) -> AsyncIterator[None]:
+    """A ScaledObject that anything fits, as a kind of the cluster; it goes with the test."""
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    schema = {"openAPIV3Schema": anything}
+    version = {"name": SCALED_OBJECTS.version, "served": True, "storage": True, "schema": schema}
+    spec = {
+        "group": SCALED_OBJECTS.group,
+        "names": {"kind": SCALED_OBJECTS.kind, "plural": SCALED_OBJECTS.plural},
+        "scope": "Namespaced",
+        "versions": [version],
+    }
+    metadata = {"name": names.CRD_SCALED_OBJECTS}
+    await world.client.apply(
+        {"apiVersion": CRDS.api_version, "kind": CRDS.kind, "metadata": metadata, "spec": spec}, "test"
+    )
+    await eventually(lambda: _is_served(world), lambda: "ScaledObjects are not served")
+    yield
+    await world.client.delete(CRDS, names.CRD_SCALED_OBJECTS)
+
+
+async def _is_served(world: World) -> bool:
+    await world.client.list(SCALED_OBJECTS)
+    return True
+
+
+@pytest.mark.skipif(not full(), reason="part of the whole table only")
+async def test_f17_a_kind_that_is_installed_later(world: World, keda: None) -> None:
+    baseline = await world.baseline("autoscale")
+    absent = Rule(about(SCALED_OBJECTS.plural), Answer(404, "NotFound", "404 page not found"))
+    async with world.trial("autoscale", rules=[absent]) as trial:
+        await world.act("autoscale", trial.name)
+
+        async def told() -> bool:
+            body = await world.client.get(ENDPOINTS, trial.name, NAMESPACE)
+            said = (body.get("status") or {}).get("conditions", ())
+            found = conditions.find(said, conditions.DEPENDENCIES_READY)
+            return (
+                found is not None and found["status"] == "False" and SCALED_OBJECTS.plural in found["message"]
+            )
+
+        await eventually(told, trial.explain)
+        await eventually(lambda: _has_pods_to_come(world, trial.name), trial.explain)
+        absent.times = 0
+        await trial.judged(baseline, budget=10)
+
+
+async def _has_pods_to_come(world: World, name: str) -> bool:
+    """Whether all else went on: the Deployment is there."""
+    await world.client.get(DEPLOYMENTS, name, NAMESPACE)
+    return True

@@ -9,6 +9,10 @@ import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
+
+from hyperpod_inference.api.settings import OperatorSettings
+
 ENTRY = Path(__file__).with_name("entry.py")
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["pytest", "runpy", "hyperpod_inference.controllers.manager"])
@@ -36,9 +40,24 @@ class OperatorProcess:
         """Its log file."""
         return self.directory / f"operator-{self.number}.log"
 
+    @property
+    def address(self) -> str:
+        """Where it listens: a loopback address of its own."""
+        return f"127.{os.getpid() % 200 + 20}.{self.number // 250}.{self.number % 250 + 1}"
+
+    async def counted(self, *series: str) -> list[float]:
+        """These series of its metrics; 0 for one that is not there, or when it does not listen yet."""
+        url = f"http://{self.address}:{OperatorSettings.from_env({}).metrics_port}/metrics"
+        try:
+            async with aiohttp.ClientSession() as session, session.get(url) as response:
+                lines = (await response.text()).splitlines()
+        except aiohttp.ClientError:
+            lines = []
+        found = dict(line.rpartition(" ")[::2] for line in lines if not line.startswith("#"))
+        return [float(found.get(each, 0)) for each in series]
+
     def start(self) -> "OperatorProcess":
         """Start it; returns at once."""
-        address = f"127.{os.getpid() % 200 + 20}.{self.number // 250}.{self.number % 250 + 1}"
         options = {
             "server": self.server,
             "log": str(self.log),
@@ -47,7 +66,7 @@ class OperatorProcess:
             "bug": self.bug,
             "silence": self.silence,
             "relist_pause": self.relist_pause,
-            "address": address,
+            "address": self.address,
             "page_limit": self.page_limit,
             "version": self.version,
             "environ": {

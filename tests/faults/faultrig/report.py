@@ -22,9 +22,10 @@ FAULTS = {
     "F12": "events twice, replayed, and in another order across kinds",
     "F13": "two leaders: the API hangs, resets or fails for one; a paused process; a lease taken or deleted",
     "F16": "the right to write a kind is revoked, then restored",
+    "F17": "a kind that others define (KEDA's ScaledObject) is unknown, then installed",
     "F18": "somebody else edits, scales, relabels or deletes the operator's objects",
     "F20": "an upgrade of the operator, there and back",
-    "F24": "SIGTERM in the middle of a reconcile",
+    "F24": "SIGTERM in the middle of a reconcile, and while the API server hangs",
 }
 HEAD = """# Faults
 
@@ -105,11 +106,12 @@ def machine() -> str:
     return f"a machine with {os.cpu_count()} processors and {memory:.0f} GiB of memory"
 
 
-def page(rows: dict[str, Row], controls: dict[str, bool], machine: str) -> str:
-    """The whole page."""
+def page(rows: dict[str, Row], controls: dict[str, bool], machine: str, left: int = 0) -> str:
+    """The whole page; `left` tests did not run, since it was stopped."""
     total = sum(len(row.outcomes) for row in rows.values())
     tests = sum(row.passed + row.failed for row in rows.values()) + len(controls)
-    said = f"\n{tests} tests with {total} trials, on {machine}.\n\n"
+    short = f" It was stopped early: {left} further tests did not run." if left else ""
+    said = f"\n{tests} tests with {total} trials, on {machine}.{short}\n\n"
     notes = (
         "\nWrites: of one trial, the operator's own. Converged: from the user's action on, process starts "
         "included. Requests/s:\nthe most within one second. MiB: the operator's peak resident set.\n"

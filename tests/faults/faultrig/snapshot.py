@@ -41,22 +41,31 @@ async def endpoint(client: Client, name: str) -> Body | None:
         return None
 
 
-async def snapshot(client: Client, name: str) -> dict[str, Any]:
-    """{'Kind/name': object} of the children, and the endpoint's finalizers and status, all normalised."""
+async def snapshot(client: Client, name: str, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
+    """{'Kind/name': object} of the children, and the endpoint's finalizers and status, all normalised.
+
+    wanted: the children, which are many requests, are looked at only once the endpoint is as it is there.
+    """
     body = await endpoint(client, name)
+    said = None if body is None else await _said(client, body, name)
+    if wanted is not None and said != wanted["endpoint"]:
+        return {"children": wanted["children"], "endpoint": said}
     if body is None:
         # Children with an owner are the garbage collector's from here on.
         held = {_label(each, name): {} for each in await children(client, name) if not _owned(each)}
         return {"children": held, "endpoint": None}
     owned = {_label(each, name): _plain(each, name) for each in await children(client, name)}
+    return {"children": owned, "endpoint": said}
+
+
+async def _said(client: Client, body: Body, name: str) -> Any:
     status = body.get("status") or {}
     # The Deployment's status differs between undisturbed runs, in its times, counts and reasons; that it is
     # mirrored does not, so only where the mirror differs from the live one is told.
     if (mirror := status.get("deploymentStatus", {}).get("status")) is not None:
         deployment = await _deployment(client, name)
         status["deploymentStatus"]["status"] = differences(_status(deployment), _status({"status": mirror}))
-    said = {"finalizers": body["metadata"].get("finalizers"), "status": status}
-    return {"children": owned, "endpoint": _plain(said, name)}
+    return _plain({"finalizers": body["metadata"].get("finalizers"), "status": status}, name)
 
 
 def _status(deployment: Body) -> dict[str, Any]:

@@ -47,6 +47,8 @@ CONVERGE = 120.0
 """Seconds within which a cluster must be as wanted; production's back-off is part of it."""
 QUIET = 1.0
 """Seconds without a write that count as quiet."""
+POLL = 0.15
+"""Seconds between two looks: each is a request or more, on a machine that the operator under test shares."""
 BUDGET = 3.0
 """Writes under a fault may be so many times those of the fault-free run, plus ten."""
 
@@ -99,7 +101,7 @@ class World:
 
     async def act(self, action: str, name: str) -> None:
         """What the user does."""
-        if action in ("create", "huggingface"):
+        if action in ("create", "huggingface", "autoscale"):
             await self.client.apply(_example(name, action), "user")
             return
         if action == "delete":
@@ -155,7 +157,7 @@ class Trial:
         self.operators: list[OperatorProcess] = []
         self.operator = self.start()
         await self.watching()
-        if self.action != "create":
+        if self.action not in ("create", "autoscale"):
             await self._prepare()
         self.start_uids = identities(await children(self.client, self.name), self.name)
         self.first, self.began = len(self.proxy.calls), time.monotonic()
@@ -204,8 +206,8 @@ class Trial:
         before: dict[str, Any] | None = None
         same = 0
         async with asyncio.timeout(CONVERGE):
-            while same < 5:
-                await asyncio.sleep(0.1)
+            while same < 3:
+                await asyncio.sleep(POLL)
                 now = await snapshot(self.client, self.name)
                 same = same + 1 if now == before and await self._followed() else 0
                 before = now
@@ -269,7 +271,7 @@ class Trial:
 
         async def converged() -> bool:
             nonlocal got
-            got = await snapshot(self.client, self.name)
+            got = await snapshot(self.client, self.name, baseline.end)
             return got == baseline.end
 
         await eventually(
@@ -290,9 +292,22 @@ class Trial:
         self.world.outcomes.append(outcome)
         return outcome
 
+    async def at_rest(self) -> None:
+        """Until the operator, just started, has looked at the endpoint and has nothing left to do."""
+
+        async def nothing_left() -> bool:
+            looked, waiting, working = await self.operator.counted(
+                'controller_runtime_reconcile_time_seconds_count{controller="inferenceendpointconfig"}',
+                'workqueue_depth{controller="inferenceendpointconfig",name="inferenceendpointconfig"}',
+                'controller_runtime_active_workers{controller="inferenceendpointconfig"}',
+            )
+            return looked > 0 and not waiting and not working
+
+        await eventually(nothing_left, self.explain)
+
     async def is_as(self, baseline: Baseline) -> bool:
         """Whether the cluster is as at the end of the fault-free run."""
-        return await snapshot(self.client, self.name) == baseline.end
+        return await snapshot(self.client, self.name, baseline.end) == baseline.end
 
     async def also_clean(self, name: str) -> None:
         """Remove another endpoint that the row made."""
@@ -321,7 +336,9 @@ def _example(name: str, start: str = "create") -> Body:
     body["metadata"] = {"name": name, "namespace": NAMESPACE}
     # No scheduler of that name: pods stay pending, without a word, the same in every run.
     body["spec"] |= {"replicas": 1, "kubernetes": {"schedulerName": "nobody"}}
-    body["spec"].pop("autoScalingSpec")
+    scaling = body["spec"].pop("autoScalingSpec")
+    if start == "autoscale":
+        body["spec"]["autoScalingSpec"] = scaling
     body["spec"].pop("tlsConfig")  # there is no AWS, and to find that out takes a second of every process
     if start == "huggingface":
         body["spec"]["modelSourceConfig"] = {k: v for k, v in HUGGING_FACE.items() if v is not None}
@@ -354,6 +371,6 @@ async def eventually(
                         return
                 except ApiError:
                     pass
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(POLL)
     except TimeoutError:
         raise Failed(f"not within {seconds:g} s: {why()}") from None
