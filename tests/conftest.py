@@ -1,10 +1,17 @@
 """What every test may lean on: running clusters, started once for the whole session."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
+from hyperpod_inference.api import crd
+from hyperpod_inference.kube.apply import covers
+from hyperpod_inference.kube.client import Client
+from hyperpod_inference.kube.errors import NotFound
+from hyperpod_inference.kube.resources import CRDS, Body
 from hyperpod_inference.local.cluster import LocalCluster
+from hyperpod_inference.local.install import install
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -41,3 +48,18 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClu
     cluster.up(stay=False)
     yield cluster
     cluster.down()
+
+
+@pytest.fixture
+def with_crds() -> Callable[[Client], Awaitable[None]]:
+    """Puts the CRDs there, or right again; applying them where they are right would cost seconds."""
+    return _with_crds
+
+
+async def _with_crds(client: Client) -> None:
+    for each in crd.crds():
+        live: Body | None = None
+        with contextlib.suppress(NotFound):
+            live = await client.get(CRDS, each["metadata"]["name"])
+        if live is None or not covers(live, each):
+            await install(client, [each])

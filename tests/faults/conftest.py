@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from faultrig.selection import full
 from faultrig.snapshot import NAMESPACE
 from faultrig.trial import Baseline, World
 
-from hyperpod_inference.api import crd
 from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
@@ -74,11 +73,15 @@ def kubeconfig(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-async def world(kubeconfig: Path, baselines: dict[str, Baseline], tmp_path: Path) -> AsyncIterator[World]:
+async def world(
+    kubeconfig: Path,
+    baselines: dict[str, Baseline],
+    tmp_path: Path,
+    with_crds: Callable[[Client], Awaitable[None]],
+) -> AsyncIterator[World]:
     """A world with the CRDs and an empty namespace."""
     async with Client(load(kubeconfig)) as client:
-        for each in crd.crds():
-            await client.apply(each, "test")
+        await with_crds(client)
         await client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, "test")
         while True:
             try:

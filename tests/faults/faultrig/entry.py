@@ -81,7 +81,7 @@ def main(options: dict[str, Any]) -> None:
     async def run() -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        times = LeaseTimes(duration=3.0, deadline=2.0, retry=0.3)
+        times = LeaseTimes(**options["lease"])
         await manager.run(
             settings,
             config,

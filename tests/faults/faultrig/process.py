@@ -17,6 +17,8 @@ ENTRY = Path(__file__).with_name("entry.py")
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["pytest", "runpy", "hyperpod_inference.controllers.manager"])
 _numbers = itertools.count(1)
+LEASE = {"duration": 8.0, "deadline": 5.0, "retry": 1.0}
+"""Seconds; half of production's, and no less: on a crowded machine one request may take a second."""
 
 
 @dataclass
@@ -63,6 +65,7 @@ class OperatorProcess:
             "log": str(self.log),
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
             "elect": self.elect,
+            "lease": LEASE,
             "bug": self.bug,
             "silence": self.silence,
             "relist_pause": self.relist_pause,

@@ -1,12 +1,11 @@
 """Two endpoints and a user share one gateway on a real API server: each keeps what is its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
 import pytest
 import yaml
 
-from hyperpod_inference.api import crd
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.parse import parse
 from hyperpod_inference.controllers.gateway_link import GATEWAYS, GatewayLink
@@ -34,10 +33,13 @@ spec:
 
 
 @pytest.fixture
-async def client(control_plane: LocalCluster) -> AsyncIterator[Client]:
+async def client(
+    control_plane: LocalCluster, with_crds: Callable[[Client], Awaitable[None]]
+) -> AsyncIterator[Client]:
     async with Client(load(control_plane.kubeconfig)) as connected:
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-        await install(connected, [*crd.crds(), namespace])
+        await with_crds(connected)
+        await install(connected, [namespace])
         yield connected
         for each in (await connected.list(GATEWAYS, NAMESPACE)).items:
             await connected.delete(GATEWAYS, each["metadata"]["name"], NAMESPACE)

@@ -55,11 +55,10 @@ def kubeconfig(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-async def client(kubeconfig: Path) -> AsyncIterator[Client]:
+async def client(kubeconfig: Path, with_crds: Callable[[Client], Awaitable[None]]) -> AsyncIterator[Client]:
     """A client of a cluster with the CRDs and an empty namespace."""
     async with Client(load(kubeconfig)) as connected:
-        for each in crd.crds():
-            await connected.apply(each, "test")
+        await with_crds(connected)
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
         await connected.apply(namespace, "test")
         await eventually(lambda: connected.list(ENDPOINTS, NAMESPACE))
