@@ -200,7 +200,6 @@ FOREIGN = {
     each.__name__.strip("_"): each
     for each in (
         _edited,
-        _template_edited,
         _scaled,
         _label_removed,
         _service_deleted,

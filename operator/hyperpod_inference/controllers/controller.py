@@ -103,6 +103,8 @@ class Controller:
         try:
             result = await self._reconcile(key)
         except ApiError as error:
+            if error.progress:
+                self.queue.forget(key)
             self._again(key, error, error.retry_after or 0.0)
         except CloudError as error:
             self._again(key, error, CLOUD_PAUSE)

@@ -144,6 +144,7 @@ class EndpointReconciler:
         status = judge(endpoint, observed, self.now())
         await self._report(body, status)
         for failure in failures:
+            failure.error.progress = bool(applied)
             raise failure.error
         if kept.error is not None:
             raise kept.error

@@ -20,6 +20,7 @@ class ApiError(Exception):
         body: the whole Status object as it came, {} when there was none.
         retry_after: seconds that the server asked to wait, None when it did not.
         request: 'VERB /path' of the failed request, '' when it is not known.
+        progress: whether other parts of the work were done before it: then its back-off starts anew.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class ApiError(Exception):
         self.body: Mapping[str, Any] = body or {}
         self.retry_after = retry_after
         self.request = request
+        self.progress = False
 
     def __str__(self) -> str:
         head = " ".join(part for part in (str(self.status or ""), self.reason) if part)

@@ -48,6 +48,21 @@ async def test_a_key_that_fails_is_tried_again_while_others_go_on() -> None:
     assert 'controller_runtime_active_workers{controller="endpoint"} 0.0' in text
 
 
+async def test_a_key_that_gets_further_each_time_does_not_wait_longer_each_time() -> None:
+    """Without that, twelve failures on the way would take twenty seconds."""
+    seen: Counter[Key] = Counter()
+
+    async def reconcile(key: Key) -> Result:
+        seen[key] += 1
+        if seen[key] <= 12:
+            error = ServerError(500, message="told to fail")
+            error.progress = True
+            raise error
+        return Result()
+
+    await worked(reconcile, lambda: seen[BAD] == 13, BAD)
+
+
 async def test_a_result_can_ask_for_another_look() -> None:
     seen: Counter[Key] = Counter()
 

@@ -244,8 +244,11 @@ async def test_a_deletion_that_cannot_proceed_says_why_and_keeps_the_finalizer(
 async def test_a_refused_write_shows_on_the_endpoint_and_is_tried_again(world: Any, example: Body) -> None:
     world.cluster.put(example)
     world.cluster.forbidden = {("apply", "Deployment")}
-    with pytest.raises(ApiError):
+    with pytest.raises(ApiError) as first:
         await world.reconcile()
+    with pytest.raises(ApiError) as again:
+        await world.reconcile()
+    assert (first.value.progress, again.value.progress) == (True, False)
     workload = world.condition(conditions.WORKLOAD_READY)
     assert (workload["status"], workload["reason"]) == ("False", conditions.APPLY_FAILED)
     assert "cannot apply Deployment" in workload["message"]
