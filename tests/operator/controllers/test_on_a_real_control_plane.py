@@ -89,8 +89,11 @@ async def _lease(client: Client) -> Body | None:
         return None
 
 
-async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 60) -> Any:
-    """Poll until the check answers something true; API errors count as not yet."""
+async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 120) -> Any:
+    """Poll until the check answers something true; API errors count as not yet.
+
+    The longest honest wait is a reflector's back-off (30 s) and a retry after it (20 s).
+    """
     said: object = None
     try:
         async with asyncio.timeout(seconds):
