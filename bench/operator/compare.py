@@ -37,7 +37,10 @@ FLAT = 0.03
 
 @contextmanager
 def started(contender: Contender, log: Path) -> Iterator[int]:
-    """Its process id; killed at the end. Its words go to `log`."""
+    """Its process id; ended at the end, in order: a lease that is left would keep the next one waiting.
+
+    Its words go to `log`.
+    """
     environ = os.environ | contender.environ
     with log.open("ab") as out:
         process = subprocess.Popen(
@@ -48,8 +51,12 @@ def started(contender: Contender, log: Path) -> Iterator[int]:
         if process.poll() is not None:
             raise SystemExit(f"{contender.name} ended with {process.returncode}; see {log}")
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 async def resting(pid: int, seconds: float) -> None:
