@@ -1,6 +1,6 @@
 """A cluster in memory that knows what a reconcile needs: apply, patch, delete, list, and who may do what."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ import yaml
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.cloud.session import Session
+from hyperpod_inference.controllers.aws import services
 from hyperpod_inference.controllers.caches import Caches
 from hyperpod_inference.controllers.certificates import Certificates
 from hyperpod_inference.controllers.endpoint import EndpointReconciler, Understand, as_it_is
@@ -22,6 +24,7 @@ from hyperpod_inference.kube.errors import AlreadyExists, ApiError, Forbidden, N
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.resources import Resource, resource_for
 from hyperpod_inference.kube.store import Key, key_of
+from hyperpod_inference.local.aws.double import AwsDouble
 
 Body = dict[str, Any]
 EXAMPLES = Path(__file__).parents[3] / "charts/hyperpod_charts/examples"
@@ -172,6 +175,25 @@ class World:
 
     def names_of(self, kind: str) -> set[str]:
         return {name for _, name in self.cluster.objects.get(kind, {})}
+
+
+@pytest.fixture(scope="module")
+def double() -> Iterator[AwsDouble]:
+    """AWS on loopback; each test resets it."""
+    with AwsDouble() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def session(double: AwsDouble) -> Iterator[Session]:
+    """Of the double, with the clients of `services` made, and without retries."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in double.environment().items():
+            patch.setenv(name, value)
+        patch.setattr("hyperpod_inference.cloud.session.ATTEMPTS", 1)  # a failure is to be seen
+        made = Session("us-west-2")
+        services(made)
+        yield made
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Certificates: issued, published, imported, replaced in time, and removed, against AWS on loopback."""
 
 import ssl
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,24 +32,6 @@ SETTINGS = OperatorSettings(region="us-west-2", eks_cluster_name="hyperpod")
 KEY = ("default", "llm-fallback")
 MARK = {"Key": "CreatedBy", "Value": "HyperPodInference"}
 ALB = "internal-k8s-default-albllmfa-0123456789-1111111111.us-west-2.elb.amazonaws.com"
-
-
-@pytest.fixture(scope="module")
-def double() -> Iterator[AwsDouble]:
-    with AwsDouble() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def session(double: AwsDouble) -> Iterator[Session]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in double.environment().items():
-            patch.setenv(name, value)
-        patch.setattr("hyperpod_inference.cloud.session.ATTEMPTS", 1)  # a failure is to be seen
-        made = Session("us-west-2")
-        for service in ("acm", "s3"):
-            made.client(service)
-        yield made
 
 
 class Account:

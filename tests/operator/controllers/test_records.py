@@ -1,6 +1,5 @@
 """DNS records: written, looked up, moved and removed, against Route 53 on loopback; others' stay."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,23 +24,6 @@ OWNER = '"hyperpod-inference/owner=default/llm-fallback"'
 CERTIFICATE = "arn:aws:acm:us-west-2:111122223333:certificate/1a2b"
 HERE = frozenset({"10.0.0.1", "10.0.0.2"})
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def double() -> Iterator[AwsDouble]:
-    with AwsDouble() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def session(double: AwsDouble) -> Iterator[Session]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in double.environment().items():
-            patch.setenv(name, value)
-        patch.setattr("hyperpod_inference.cloud.session.ATTEMPTS", 1)  # a failure is to be seen
-        made = Session("us-west-2")
-        services(made)
-        yield made
 
 
 class Account:
