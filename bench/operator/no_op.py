@@ -7,9 +7,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from hyperpod_inference.controllers.caches import CHILD_SELECTOR, Caches, slim_pod
+from hyperpod_inference.controllers.caches import CHILD_SELECTOR, Caches
 from hyperpod_inference.controllers.controller import Controller, Result
 from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.controllers.shapes import Pod
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.metrics import Metrics
@@ -34,7 +35,7 @@ async def main(kubeconfig: Path) -> None:
             store=caches.pods,
             on_change=controller.on_change(caches.owner_keys),
             label_selector=CHILD_SELECTOR,
-            strip=slim_pod,
+            shape=Pod,
         )
         for each in (endpoints.run(), pods.run(), controller.run()):
             group.create_task(each)

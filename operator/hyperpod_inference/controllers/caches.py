@@ -200,48 +200,7 @@ def _gateway_link(endpoint: Body) -> Body:
 
 
 def slim_node(node: Body) -> Body:
-    """Strip a node to its name, instance type and warmth: nodes are large and change every few seconds."""
-    metadata = node["metadata"]
-    given = metadata.get("labels") or {}
-    labels = {key: given[key] for key in given if key.startswith(WARMTH)}
-    labels[names.NODE_INSTANCE_TYPE] = given.get(names.NODE_INSTANCE_TYPE)
-    kept = {key: metadata.get(key) for key in ("name", "uid", "resourceVersion")}
-    return {"metadata": kept | {"labels": {key: value for key, value in labels.items() if value}}}
-
-
-def slim_pod(pod: Body) -> Body:
-    """Strip a pod to what a verdict on it, or on its claims, is read from: most of a pod is its template."""
-    metadata, spec = pod["metadata"], pod["spec"]
-    kept = (
-        "name",
-        "namespace",
-        "uid",
-        "resourceVersion",
-        "labels",
-        "annotations",
-        "creationTimestamp",
-        "deletionTimestamp",
-    )
-    slim: Body = {key: spec[key] for key in ("nodeName", "schedulerName") if key in spec}
-    slim["volumes"] = [each for each in spec.get("volumes") or () if "persistentVolumeClaim" in each]
-    for containers in ("initContainers", "containers"):
-        slim[containers] = [_slim_container(each) for each in spec.get(containers) or ()]
-    metadata = {key: metadata[key] for key in kept if key in metadata}
-    return {"metadata": metadata, "spec": slim, "status": pod.get("status") or {}}
-
-
-def _slim_container(container: Body) -> Body:
-    return {key: container[key] for key in ("name", "resources", "restartPolicy") if key in container}
-
-
-def slim_event(event: Body) -> Body:
-    """Strip an Event to what a cause of a pod's trouble is read from."""
-    metadata = {key: event["metadata"].get(key) for key in ("name", "namespace", "uid", "resourceVersion")}
-    wanted = ("involvedObject", "type", "reason", "message", "count", "lastTimestamp", "eventTime", "series")
-    return {"metadata": metadata} | {key: event[key] for key in wanted if event.get(key) is not None}
-
-
-def slim_scaler(scaler: Body) -> Body:
-    """Strip a HorizontalPodAutoscaler to what it scales."""
-    metadata = {key: scaler["metadata"].get(key) for key in ("name", "namespace", "uid", "resourceVersion")}
-    return {"metadata": metadata, "spec": {"scaleTargetRef": scaler["spec"]["scaleTargetRef"]}}
+    """Strip a node to its name, instance type and warmth: it has many labels, and others write them."""
+    given = node["metadata"].get("labels") or {}
+    kept = {key: given[key] for key in given if key.startswith(WARMTH) or key == names.NODE_INSTANCE_TYPE}
+    return node | {"metadata": node["metadata"] | {"labels": kept}}

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from hyperpod_inference.api import names
@@ -24,6 +25,7 @@ from hyperpod_inference.controllers.certificates import Certificates, Kept
 from hyperpod_inference.controllers.controller import Result
 from hyperpod_inference.controllers.gateway_link import GatewayLink
 from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.controllers.latest import Latest
 from hyperpod_inference.controllers.observing import NOTHING, certificate_made, observe
 from hyperpod_inference.controllers.records import KeptRecord, Records
 from hyperpod_inference.controllers.statuses import Status, StatusWriter
@@ -89,6 +91,8 @@ class EndpointReconciler:
     blind: Callable[[], Iterable[ApplyError]] = tuple
     absent_crds: Callable[[], frozenset[str]] = frozenset
     released: dict[Key, str] = field(default_factory=dict)
+    parsed: Latest[AnyResource] = field(default_factory=Latest)
+    rendered: Latest[Rendered] = field(default_factory=Latest)
 
     async def __call__(self, key: Key) -> Result:
         """Reconcile one endpoint.
@@ -100,6 +104,8 @@ class EndpointReconciler:
         body = self.caches.endpoints.get(*key)
         if body is None:
             uid = self.released.pop(key, "")
+            self.parsed.forget(key)
+            self.rendered.forget(key)
             self.statuses.forget(uid)
             if self.certificates is not None:
                 self.certificates.forget(uid)
@@ -109,7 +115,8 @@ class EndpointReconciler:
         if body["metadata"].get("deletionTimestamp"):
             return await self._finalize(body)
         try:
-            endpoint = await self.understand(parse(body, tolerant=True), self.caches.deployment_of(*key))
+            resource = self.parsed(key, partial(parse, tolerant=True), body)
+            endpoint = await self.understand(resource, self.caches.deployment_of(*key))
         except InvalidResource as invalid:
             return await self._refuse(body, invalid)
         except CloudError as error:
@@ -172,7 +179,8 @@ class EndpointReconciler:
             certificate_arn=kept.certificate.arn if kept.certificate else "",
         )
         try:
-            return render(endpoint, self.settings, facts), ()
+            key = endpoint.metadata.namespace, endpoint.metadata.name
+            return self.rendered(key, render, endpoint, self.settings, facts), ()
         except InvalidResource as invalid:
             return NOTHING, tuple(str(problem) for problem in invalid.problems)
 

@@ -10,6 +10,7 @@ from typing import Any
 from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.controllers import caches as seen
+from hyperpod_inference.controllers import shapes
 from hyperpod_inference.controllers.authority import AuthorityKeeper
 from hyperpod_inference.controllers.aws import aws_of
 from hyperpod_inference.controllers.caches import CHILD_KINDS, CHILD_SELECTOR, OPTIONAL_KINDS, Caches
@@ -35,7 +36,7 @@ from hyperpod_inference.status.observed import ApplyError
 
 POD_WARNINGS: Mapping[str, Any] = {
     "field_selector": "involvedObject.kind=Pod,type=Warning",
-    "strip": seen.slim_event,
+    "shape": shapes.Event,
 }
 OURS: Mapping[str, Any] = {"label_selector": CHILD_SELECTOR}
 """Only what the operator made."""
@@ -61,14 +62,14 @@ class Operator:
         self.essential = [
             Reflector(client, ENDPOINTS, store=caches.endpoints, on_change=self.endpoints.on_change()),
             *(self._follow(kind, caches.children[kind], _owner, **OURS) for kind in CHILD_KINDS),
-            self._follow(resources.PODS, caches.pods, _owner, nodes_of, **OURS, strip=seen.slim_pod),
+            self._follow(resources.PODS, caches.pods, _owner, nodes_of, **OURS, shape=shapes.Pod),
         ]
         self.optional = [self._follow(kind, caches.children[kind], _owner, **OURS) for kind in OPTIONAL_KINDS]
         self.scalers = self._follow(
             resources.HORIZONTAL_POD_AUTOSCALERS,
             caches.scalers,
             lambda seen_by: seen_by.endpoints_of_scaler,
-            strip=seen.slim_scaler,
+            shape=shapes.Scaler,
         )
         # Caches that make verdicts better; without them the operator still works.
         self.helpful = [
@@ -85,7 +86,13 @@ class Operator:
                 resources.INGRESS_CLASSES, caches.ingress_classes, lambda seen_by: seen_by.every_endpoint
             ),
             self._follow(
-                resources.NODES, caches.nodes, _nobody, itself, strip=seen.slim_node, metadata_only=True
+                resources.NODES,
+                caches.nodes,
+                _nobody,
+                itself,
+                metadata_only=True,
+                shape=shapes.Node,
+                strip=seen.slim_node,
             ),
             self._follow(
                 resources.EVENTS, caches.events, lambda seen_by: seen_by.endpoints_of_event, **POD_WARNINGS

@@ -22,7 +22,15 @@ from hyperpod_inference.kube.errors import (
     WatchSilent,
 )
 from hyperpod_inference.kube.resources import Body, Resource, discovered, resource_for
-from hyperpod_inference.kube.wire import WatchEvent, event, lines, parsed, raise_for_status, translated
+from hyperpod_inference.kube.wire import (
+    WatchEvent,
+    event,
+    lines,
+    page_of,
+    parsed,
+    raise_for_status,
+    translated,
+)
 
 PAGE_LIMIT = 500
 REQUEST_TIMEOUT = 30.0
@@ -46,12 +54,16 @@ class ListResult:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which objects of a kind: in one namespace or all, by labels and fields; whole, or their metadata."""
+    """Which objects of a kind: in one namespace or all, by labels and fields; and how much of each.
+
+    metadata_only: the server sends no more. shape: a TypedDict of what is read of what it sends.
+    """
 
     namespace: str | None = None
     label_selector: str | None = None
     field_selector: str | None = None
     metadata_only: bool = False
+    shape: Any = Body
 
     def params(self) -> dict[str, str]:
         """The query that selects them."""
@@ -120,9 +132,10 @@ class Client:
         """
         params = scope.params() | {"limit": str(PAGE_LIMIT)}
         path, accept = resource.path(scope.namespace), scope.accept("PartialObjectMetadataList")
+        shape = page_of(scope.shape)
         while True:
             try:
-                answer = await self.request("GET", path, params=params, accept=accept)
+                answer = await self.request("GET", path, params=params, accept=accept, shape=shape)
             except Gone:
                 if "continue" not in params:
                     raise
@@ -166,7 +179,7 @@ class Client:
                 await raise_for_status(response, request)
                 try:
                     async for line in lines(response.content):
-                        yield event(line, request)
+                        yield event(line, request, scope.shape)
                 except TimeoutError as error:
                     raise WatchSilent(f"silent for {silence:g} s", request=request) from error
 
@@ -260,8 +273,11 @@ class Client:
         timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109 - passed on to the transport
         content_type: str = JSON,
         accept: str = JSON,
-    ) -> Body:
+        shape: Any = Body,
+    ) -> Any:
         """Any request whose answer is JSON; `timeout` in seconds covers it from connecting to the last byte.
+
+        The answer comes as `shape`, by default as a dictionary of everything.
 
         Raises:
             ApiError: by the answer's status, `TransportError` when no usable answer came.
@@ -276,7 +292,7 @@ class Client:
                     if response.status == 401 and not renew:
                         continue
                     await raise_for_status(response, request)
-                    return parsed(await response.read(), request)
+                    return parsed(await response.read(), request, shape)
         raise AssertionError("unreachable")
 
     async def _send(

@@ -11,7 +11,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from hyperpod_inference.kube.client import WATCH_SILENCE, Client, Scope
 from hyperpod_inference.kube.errors import ApiError, Gone, WatchSilent
@@ -69,6 +69,7 @@ class Reflector:
         label_selector: str | None = None,
         field_selector: str | None = None,
         metadata_only: bool = False,
+        shape: Any = Body,
         strip: Callable[[Body], Body] = strip,
         silence: float = WATCH_SILENCE,
         clock: Callable[[], float] = time.monotonic,
@@ -77,7 +78,7 @@ class Reflector:
     ) -> None:
         self.resource, self.store = resource, store
         self._client, self._on_change, self._strip = client, on_change, strip
-        self._scope = Scope(namespace, label_selector, field_selector, metadata_only)
+        self._scope = Scope(namespace, label_selector, field_selector, metadata_only, shape)
         self._silence, self._clock, self._sleep, self._rng = silence, clock, sleep, rng
         self._synced, self._tried = asyncio.Event(), asyncio.Event()
         self._version: str | None = None  # the position to watch from; None asks for a list

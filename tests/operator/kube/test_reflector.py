@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Required, TypedDict
 
 import pytest
 
@@ -221,6 +221,35 @@ async def test_replays_of_older_versions_change_nothing(
     async with reflecting(client) as seen:
         await until(lambda: "z" in seen.names)
     assert seen.changes == [("ADDED", "a"), ("ADDED", "z")]
+
+
+class Named(TypedDict, total=False):
+    """A shape: of a pod, where it runs and what it is called."""
+
+    metadata: Required[dict[str, Any]]
+    spec: Required[dict[str, str]]
+
+
+async def test_a_shape_says_what_is_kept_of_an_object(api: Any, client: Client, pod: Any, until: Any) -> None:
+    api.lists = [api.page(pod("a", 10) | {"spec": {"nodeName": "n"}, "status": {"phase": "Running"}})]
+    later = pod("b", 11) | {"spec": {"nodeName": "n"}, "status": {"phase": "Pending"}}
+    api.watches = [api.stream(event("ADDED", later))]
+    async with reflecting(client, shape=Named) as seen:
+        await until(lambda: "b" in seen.names)
+    assert [sorted(each) for each in seen.store.list()] == [
+        ["apiVersion", "kind", "metadata", "spec"],  # put back: a list's items do not say what they are
+        ["metadata", "spec"],
+    ]
+
+
+async def test_a_bookmark_need_not_have_the_shape(api: Any, client: Client, pod: Any, until: Any) -> None:
+    mark = {"kind": "Pod", "metadata": {"resourceVersion": "15"}, "spec": None}
+    placed = {"spec": {"nodeName": "n"}}
+    api.lists = [api.page(pod("a", 10) | placed)]
+    api.watches = [api.stream(event("BOOKMARK", mark), event("ADDED", pod("b", 16) | placed))]
+    async with reflecting(client, shape=Named) as seen:
+        await until(lambda: "b" in seen.names)
+    assert (seen.pauses, len(api.queries(watch=True))) == ([], 1)
 
 
 @pytest.mark.parametrize("way", ["list", "watch"])
