@@ -274,7 +274,7 @@ class Client:
         content_type: str = JSON,
         accept: str = JSON,
         shape: Any = Body,
-    ) -> Any:
+    ) -> Body:
         """Any request whose answer is JSON; `timeout` in seconds covers it from connecting to the last byte.
 
         The answer comes as `shape`, by default as a dictionary of everything.
@@ -292,7 +292,8 @@ class Client:
                     if response.status == 401 and not renew:
                         continue
                     await raise_for_status(response, request)
-                    return parsed(await response.read(), request, shape)
+                    answer: Body = parsed(await response.read(), request, shape)
+                    return answer
         raise AssertionError("unreachable")
 
     async def _send(

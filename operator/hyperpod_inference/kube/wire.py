@@ -77,7 +77,8 @@ def parsed(raw: bytes | msgspec.Raw, request: str, shape: Any = Body) -> Any:
 @functools.cache
 def page_of(shape: Any) -> Any:
     """The shape of a list of them."""
-    return TypedDict("Page", {"metadata": Body, "items": list[shape] | None}, total=False)  # type: ignore[valid-type]
+    make: Any = TypedDict
+    return make("Page", {"metadata": Body, "items": list[shape] | None}, total=False)
 
 
 @functools.cache
