@@ -112,7 +112,20 @@ def _of_both(names: str, check: str) -> str:
     )
 
 
+CLAIM_RULES = (
+    Rule(
+        cel=None,
+        message=(
+            "a claim is one of the pod's resourceClaims, and a pod of an endpoint has none:"
+            " leave it out, and ask for devices in limits"
+        ),
+        field="claims",
+        holds=lambda resources: not resources.claims,
+    ),
+)
+
 CONTAINER_RULES = (
+    *CLAIM_RULES,
     Rule(
         cel=" && ".join(map(_whole_devices, ("requests", "limits"))),
         message="accelerators come as whole numbers: write for example 1 (or a MIG partition)",

@@ -75,7 +75,7 @@ def resources(given: Mapping[str, Any]) -> Manifest:
         for name, amount in one.items():
             if is_extended(name):
                 other.setdefault(name, amount)
-    return without_empty({"requests": requests, "limits": limits, "claims": given.get("claims")})
+    return without_empty({"requests": requests, "limits": limits})
 
 
 def probes(spec: EndpointSpec) -> Manifest:

@@ -62,7 +62,7 @@ def tolerations(resources: Mapping[str, Mapping[str, Any]]) -> list[Fields]:
     sets. The taint of an unhealthy node (sagemaker.amazonaws.com/node-health-status) is not tolerated: it is
     there to keep model pods off hardware that fails its checks.
     """
-    sides = [resources.get(side) or {} for side in ("limits", "requests")]  # claims beside them are a list
+    sides = [resources.get(side) or {} for side in ("limits", "requests")]
     asked = {name for amounts in sides for name, amount in amounts.items() if _asked(name, amount)}
     partitions = any(name.startswith(PARTITION_PREFIX) for name in asked)
     keys = sorted(asked | {names.RESOURCE_GPU, PARTITION_TAINT} if partitions else asked)

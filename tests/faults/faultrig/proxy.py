@@ -4,6 +4,7 @@ It speaks plain HTTP to the operator and the administrator's TLS to the API serv
 order at each request, the first that matches and is not used up decides; without one the request passes.
 """
 
+import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator
@@ -66,7 +67,12 @@ class FaultProxy:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        server = self._runner.server
         await self._runner.cleanup()
+        for _ in range(5):  # a connection that was accepted just before becomes known some turns later
+            await asyncio.sleep(0)
+        if server is not None:
+            await server.shutdown(0)
         await self._session.close()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:

@@ -132,13 +132,13 @@ class World:
         """A new trial: `async with world.trial("scale") as trial`."""
         return Trial(self, action, f"f{next(_names):04d}x", operator)
 
-    async def run(self, action: str, *rules: Rule, **operator: Any) -> Outcome:
+    async def run(self, action: str, *rules: Rule, budget: float = BUDGET, **operator: Any) -> Outcome:
         """A whole trial whose fault consists of rules alone."""
         baseline = await self.baseline(action)
         async with self.trial(action, **operator) as trial:
             trial.proxy.rules += rules
             await self.act(action, trial.name)
-            return await trial.judged(baseline)
+            return await trial.judged(baseline, budget=budget)
 
 
 @dataclass

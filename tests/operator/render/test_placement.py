@@ -101,11 +101,5 @@ def test_taints_of_the_asked_devices_are_tolerated_and_of_unhealthy_nodes_are_no
     assert keys == (sorted(amounts) if tolerated is None else tolerated)
 
 
-def test_claims_beside_the_amounts_ask_for_no_toleration(pod_spec: Specs) -> None:
-    resources = {"limits": {"nvidia.com/gpu": 1}, "claims": [{"name": "shared"}]}
-    spec = pod_spec(worker={"resources": resources}, kvCacheSpec={"enableL1Cache": True})
-    assert [each["key"] for each in spec["tolerations"]] == ["nvidia.com/gpu"]
-
-
 def test_a_type_named_twice_counts_once() -> None:
     assert distinct(["b", "a", "b"]) == ("b", "a")

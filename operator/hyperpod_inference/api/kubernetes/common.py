@@ -2,7 +2,7 @@
 
 from hyperpod_inference.api.base import Atomic, AtomicValue, ByName, Int32, Int64, Quantity, Value
 from hyperpod_inference.api.pod_rules import ENV_RULES
-from hyperpod_inference.api.resource_rules import CONTAINER_RULES
+from hyperpod_inference.api.resource_rules import CLAIM_RULES, CONTAINER_RULES
 
 
 class LocalReference(AtomicValue):
@@ -122,6 +122,8 @@ class ResourceRequirements(Value):
     """Most of each resource."""
     requests: dict[str, Quantity] | None = None
     """Reserved of each resource."""
+
+    rules = CLAIM_RULES
 
 
 class ContainerResources(ResourceRequirements):

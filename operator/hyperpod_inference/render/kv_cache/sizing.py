@@ -66,7 +66,7 @@ class Demand:
 
 def demand(resources: Resources) -> Demand | None:
     """What a container's requests and limits ask for; None without accelerators."""
-    sides = [resources.get(side) or {} for side in ("limits", "requests")]  # claims beside them are a list
+    sides = [resources.get(side) or {} for side in ("limits", "requests")]
     asked = {name: whole(each) or 0 for amounts in sides for name, each in amounts.items()}
     for name in (*DEVICES, *sorted(each for each in asked if each.startswith(MIG_PREFIX))):
         if not asked.get(name):
