@@ -67,6 +67,12 @@ CLUSTER: tuple[Permission, ...] = (
     ),
     Permission(
         names.GROUP,
+        ("sagemakerendpointregistrations",),
+        ("get", "create", "patch", "delete"),
+        "the SageMaker endpoint of each model that names one",
+    ),
+    Permission(
+        names.GROUP,
         tuple(f"{kind}/status" for kind in KINDS),
         ("patch",),
         "report state and conditions, also of the kinds that are not reconciled yet",

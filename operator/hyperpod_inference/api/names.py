@@ -138,6 +138,14 @@ TAG_CREATED_BY = ("CreatedBy", "HyperPodInference")
 TLS_BUCKET_PREFIX = "hyperpod-tls"  # AWS's managed policy covers buckets named so
 DNS_OWNER_RECORD_PREFIX = "hyperpod-inference/owner="
 CLOUDWATCH_NAMESPACE = "HyperPodInference"
+ENDPOINT_INSTANCE_TYPE = "ml.c5.large"  # ours: of what SageMaker runs behind a registered endpoint
+ENDPOINT_VARIANT = "AllTraffic"
+ANNOTATION_MADE = f"{GROUP}/made-in-sagemaker"  # ours: on a registration, ENDPOINT=RESOURCE ...
+FORWARD_TO, FORWARD_TRUST, FORWARD_NAME = (  # ours: what tells the forwarder in SageMaker where to go
+    "HYPERPOD_FORWARD_TO",
+    "HYPERPOD_FORWARD_TRUST",
+    "HYPERPOD_FORWARD_SERVER_NAME",
+)
 
 # --- metrics of a model pod ------------------------------------------------------------------------------
 METRIC_INVOCATIONS = "model_invocations_total"

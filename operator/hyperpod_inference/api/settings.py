@@ -15,6 +15,7 @@ _REGION = r"^$|^[a-z]{2}(-[a-z]+)+-\d$"
 _ROLE_ARN = r"^$|^arn:aws[a-z-]*:iam::\d{12}:role/.+$"
 _CLUSTER_ARN = r"^$|^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:cluster/.+$"
 _S3_URI = r"^$|^s3://[^/]+(/.*)?$"
+_INSTANCE_TYPE = r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$"
 _DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 
 # What to say about a value that its pattern refused; the patterns themselves are no help to a reader.
@@ -23,6 +24,7 @@ _EXPECTED = {
     _ROLE_ARN: "a role such as arn:aws:iam::111122223333:role/NAME",
     _CLUSTER_ARN: "a cluster such as arn:aws:sagemaker:us-west-2:111122223333:cluster/ID",
     _S3_URI: "a location such as s3://hyperpod-tls-example/certificates",
+    _INSTANCE_TYPE: "an instance type such as ml.c5.large",
     _DNS_LABEL: "lower-case letters, digits and '-', at most 63 characters",
 }
 
@@ -67,6 +69,11 @@ class OperatorSettings(BaseModel):
     collector_image: Annotated[str, Field(alias="METRICS_COLLECTOR_IMAGE", min_length=1)] = (
         names.COLLECTOR_IMAGE
     )
+    # What SageMaker runs behind a registered endpoint: it pulls from ECR only. Not set: the router's image.
+    endpoint_image: Annotated[str, Field(alias="SAGEMAKER_ENDPOINT_IMAGE")] = ""
+    endpoint_instance_type: Annotated[
+        str, Field(alias="SAGEMAKER_ENDPOINT_INSTANCE_TYPE", pattern=_INSTANCE_TYPE)
+    ] = names.ENDPOINT_INSTANCE_TYPE
     # Of this one process, by the downward API; never written into the Deployment as a value.
     pod_name: Annotated[str, Field(alias="POD_NAME")] = ""
     pod_ip: Annotated[str, Field(alias="POD_IP")] = ""

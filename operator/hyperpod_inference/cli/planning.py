@@ -16,7 +16,7 @@ from hyperpod_inference.api.parse import InvalidResource, parse
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.cli.dry_run import admitted, child, without_notes
 from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS, owner_selector, scaler_targets
-from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.controllers.kinds import ENDPOINTS, REGISTRATIONS
 from hyperpod_inference.kube.apply import identity_of
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import BadRequest, Forbidden, Invalid, NotFound
@@ -144,10 +144,16 @@ class Planner:
             found |= {target for scaler in scalers for target in scaler_targets(scaler)}
             if await self._found(SCALED_OBJECTS, names.scaled_object_name(name), namespace):
                 found.add(f"{namespace}/{name}")
+        certificate = certificate_of(live.get("status") or {})
+        metadata = endpoint.metadata
+        registered = await self._found(REGISTRATIONS, metadata.name, metadata.namespace) or {}
         return Facts(
             scaled_deployments=frozenset(found),
             absent_crds=await self._absent_crds(),
-            certificate_arn=certificate_of(live.get("status") or {}).arn,
+            certificate_arn=certificate.arn,
+            certificate_bucket=certificate.bucket,
+            certificate_keys=certificate.keys,
+            registered=registered.get("spec") or {},
         )
 
     async def _absent_crds(self) -> frozenset[str]:

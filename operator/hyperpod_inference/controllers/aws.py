@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from hyperpod_inference.cloud.acm import Acm
     from hyperpod_inference.cloud.balancers import LoadBalancers
     from hyperpod_inference.cloud.dns import Route53
+    from hyperpod_inference.cloud.network import Networks
     from hyperpod_inference.cloud.s3 import S3
+    from hyperpod_inference.cloud.sagemaker import Endpoints
     from hyperpod_inference.cloud.session import Session
 
 
@@ -21,6 +23,8 @@ class Aws:
     s3: "S3"
     route53: "Route53"
     balancers: "LoadBalancers"
+    networks: "Networks"
+    sagemaker: "Endpoints"
 
 
 OpenAws = Callable[[], Aws]
@@ -44,6 +48,15 @@ def services(session: "Session") -> Aws:
     from hyperpod_inference.cloud.acm import Acm
     from hyperpod_inference.cloud.balancers import LoadBalancers
     from hyperpod_inference.cloud.dns import Route53
+    from hyperpod_inference.cloud.network import Networks
     from hyperpod_inference.cloud.s3 import S3
+    from hyperpod_inference.cloud.sagemaker import Endpoints
 
-    return Aws(Acm(session), S3(session), Route53(session), LoadBalancers(session))
+    return Aws(
+        acm=Acm(session),
+        s3=S3(session),
+        route53=Route53(session),
+        balancers=LoadBalancers(session),
+        networks=Networks(session),
+        sagemaker=Endpoints(session),
+    )

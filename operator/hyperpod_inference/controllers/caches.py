@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from hyperpod_inference.api import names
+from hyperpod_inference.controllers.kinds import REGISTRATIONS
 from hyperpod_inference.kube.resources import (
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -34,6 +35,7 @@ CHILD_KINDS = (
     INGRESSES,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
+    REGISTRATIONS,
 )
 """What an endpoint may own on every cluster."""
 OPTIONAL_KINDS = {SCALED_OBJECTS: names.CRD_SCALED_OBJECTS}

@@ -18,14 +18,15 @@ from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.meta import ObjectMeta
 from hyperpod_inference.api.parse import AnyResource, InvalidResource, parse
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.cloud.errors import CloudError, NoCredentials, told
+from hyperpod_inference.cloud.errors import CloudError, NoCredentials, is_passing, told
 from hyperpod_inference.controllers import handover, removal
 from hyperpod_inference.controllers.caches import Caches, owner_selector
-from hyperpod_inference.controllers.certificates import Certificates, Kept
+from hyperpod_inference.controllers.certificates import RETRY, Certificates, Kept
 from hyperpod_inference.controllers.controller import Result
 from hyperpod_inference.controllers.gateway_link import GatewayLink
 from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.controllers.latest import Latest
+from hyperpod_inference.controllers.networks import OwnNetwork
 from hyperpod_inference.controllers.observing import NOTHING, certificate_made, observe
 from hyperpod_inference.controllers.records import KeptRecord, Records
 from hyperpod_inference.controllers.statuses import Status, StatusWriter
@@ -34,10 +35,7 @@ from hyperpod_inference.kube.apply import Applier, ApplyFailure, identity_of
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
 from hyperpod_inference.kube.errors import Conflict, Invalid, NotFound
 from hyperpod_inference.kube.events import EventRecorder
-from hyperpod_inference.kube.resources import (
-    Body,
-    Resource,
-)
+from hyperpod_inference.kube.resources import INGRESSES, Body, Resource
 from hyperpod_inference.kube.store import Key
 from hyperpod_inference.render import Facts, Rendered, deployments, render
 from hyperpod_inference.render.gateway import gateway_name
@@ -70,6 +68,7 @@ class EndpointReconciler:
     resource: the kind that is reconciled; `caches` are those of this kind.
     understand: makes the endpoint; raises InvalidResource, or CloudError when AWS did not say.
     certificates, records: make those of load balancers in ACM and in DNS; None: none are made.
+    network: of the cluster, for endpoints that are registered with SageMaker; None: it is not known.
     look_again: seconds after which a refused spec is looked at anew, None where only its change can help.
     absent_crds: names of the definitions that others have not installed, asked for at each run.
     blind: errors about kinds that the operator may not even see, asked for at each run.
@@ -83,6 +82,7 @@ class EndpointReconciler:
     understand: Understand = as_it_is
     certificates: Certificates | None = None
     records: Records | None = None
+    network: OwnNetwork | None = None
     look_again: float | None = None
     applier: Applier
     statuses: StatusWriter
@@ -126,10 +126,11 @@ class EndpointReconciler:
 
     async def _build(self, body: Body, endpoint: InferenceEndpointConfig) -> Result:
         kept = Kept(certificate=certificate_made(self.statuses.previous(body)))
-        rendered, problems = self._render(endpoint, kept)
+        facts, unknown = await self._facts(body, endpoint)
+        rendered, problems = self._render(endpoint, facts, kept)
         if not problems and self.certificates is not None:
             body, kept = await self._certified(body, endpoint, self.certificates)
-            rendered, problems = self._render(endpoint, kept)
+            rendered, problems = self._render(endpoint, facts, kept)
         applied: list[Body] = []
         failures: list[ApplyFailure] = []
         gateway: Body | None = None
@@ -157,7 +158,12 @@ class EndpointReconciler:
             raise kept.error
         if named.error is not None:
             raise named.error
-        moments = [each for each in (due(endpoint, status), kept.until, named.until) if each is not None]
+        if unknown is not None and is_passing(unknown):
+            raise unknown
+        again = self.now() + RETRY if unknown is not None else None
+        moments = [
+            each for each in (due(endpoint, status), kept.until, named.until, again) if each is not None
+        ]
         wait = max((min(moments) - self.now()).total_seconds(), 0) + 1 if moments else RESYNC
         complete = all(each.present for each in rendered.dependencies)
         return Result(requeue_after=min(wait, RESYNC if complete else DEPENDENCY_RETRY))
@@ -172,12 +178,35 @@ class EndpointReconciler:
             body = await self._set_finalizer(body, present=True)
         return body, await certificates.keep(endpoint, self.statuses.previous(body))
 
-    def _render(self, endpoint: InferenceEndpointConfig, kept: Kept) -> tuple[Rendered, tuple[str, ...]]:
+    async def _facts(self, body: Body, endpoint: InferenceEndpointConfig) -> tuple[Facts, CloudError | None]:
+        """What there is to know beside the certificate, and why AWS did not tell all of it."""
+        children = [*self.caches.children_of(*_key(body))]
+        mine = {obj["kind"]: obj for obj in children if removal.is_ours(obj, body)}
         facts = Facts(
             scaled_deployments=self.caches.scaled(deployments(endpoint, self.settings)),
             absent_crds=self.absent_crds(),
-            certificate_arn=kept.certificate.arn if kept.certificate else "",
+            load_balancer=host_of(mine.get(INGRESSES.kind)),
+            registered=mine.get(names.KIND_REGISTRATION, {}).get("spec") or {},
         )
+        if not endpoint.spec.endpoint_name or self.network is None:
+            return facts, None
+        try:
+            return replace(facts, network=await self.network.current()), None
+        except CloudError as error:
+            why = told(error, self.settings.execution_role_arn)
+            return replace(facts, network_problem=why), error
+
+    def _render(
+        self, endpoint: InferenceEndpointConfig, facts: Facts, kept: Kept
+    ) -> tuple[Rendered, tuple[str, ...]]:
+        if kept.certificate is not None:
+            certificate = kept.certificate
+            facts = replace(
+                facts,
+                certificate_arn=certificate.arn,
+                certificate_bucket=certificate.bucket,
+                certificate_keys=certificate.keys,
+            )
         try:
             key = endpoint.metadata.namespace, endpoint.metadata.name
             return self.rendered(key, render, endpoint, self.settings, facts), ()

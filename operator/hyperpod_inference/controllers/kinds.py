@@ -7,8 +7,9 @@ from hyperpod_inference.kube.resources import Resource, register
 CUSTOM = {kind.kind: Resource(names.GROUP, kind.version, kind.plural, kind.kind) for kind in KINDS}
 ENDPOINTS = CUSTOM[names.KIND_ENDPOINT]
 JUMPSTART_MODELS = CUSTOM[names.KIND_JUMPSTART]
+REGISTRATIONS = CUSTOM[names.KIND_REGISTRATION]
 SERVED = (ENDPOINTS, JUMPSTART_MODELS)
 """What is deployed by the same reconciler."""
-UNBUILT = tuple(resource for resource in CUSTOM.values() if resource not in SERVED)
+UNBUILT = tuple(resource for resource in CUSTOM.values() if resource not in (*SERVED, REGISTRATIONS))
 
 register(*CUSTOM.values())

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from hyperpod_inference.api import names
 from hyperpod_inference.controllers.caches import Caches
+from hyperpod_inference.controllers.kinds import REGISTRATIONS
 from hyperpod_inference.controllers.statuses import Status
 from hyperpod_inference.kube.apply import ApplyFailure, Identity, identity_of
 from hyperpod_inference.kube.resources import (
@@ -52,6 +53,7 @@ def observe(
         pods=tuple(pod for pod in pods if not _is_routers(pod)),
         services=tuple(_of_kind(seen, SERVICES)),
         claims=tuple(_of_kind(seen, PERSISTENT_VOLUME_CLAIMS)),
+        registration=next(iter(_of_kind(seen, REGISTRATIONS)), None),
         ingress=next(iter(_of_kind(everything, INGRESSES)), None),
         ingress_classes=caches.names_of_ingress_classes(),
         scaled_object=next(iter(_of_kind(seen, SCALED_OBJECTS)), None),

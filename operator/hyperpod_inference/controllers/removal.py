@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from hyperpod_inference.api import names
 from hyperpod_inference.kube.apply import identity_of
 from hyperpod_inference.kube.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, Body
 
 PATIENCE = timedelta(minutes=2)
 """How long a deletion waits for other people's finalizers before it goes on without them."""
-_ROUTING, _WORKLOAD = ("Ingress", "Service"), ("ScaledObject", "Deployment", "DaemonSet")
+_ROUTING = (names.KIND_REGISTRATION, "Ingress", "Service")
+_WORKLOAD = ("ScaledObject", "Deployment", "DaemonSet")
 
 
 def phases(objects: Iterable[Body], namespace: str) -> tuple[list[Body], list[Body], list[Body]]:

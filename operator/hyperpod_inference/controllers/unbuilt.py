@@ -16,7 +16,6 @@ from hyperpod_inference.kube.store import Key, Store
 
 # What to use instead, where there is something.
 ADVICE: Mapping[str, str] = {
-    names.KIND_REGISTRATION: "The model is reachable through its Service inside the cluster.",
     names.KIND_GATEWAY: "Put a Gateway of your own in front of the models' Services.",
 }
 
@@ -67,7 +66,4 @@ def not_built(body: Body, message: str, now: datetime) -> Status:
         conditions.condition(kind, "False", conditions.NOT_BUILT, message, generation, now, before)
         for kind in (conditions.ACCEPTED, conditions.READY)
     ]
-    status: dict[str, Any] = {"conditions": entries, "observedGeneration": generation}
-    if body["kind"] == names.KIND_REGISTRATION:
-        status["state"] = "CreationFailed"
-    return status
+    return {"conditions": entries, "observedGeneration": generation}

@@ -18,9 +18,11 @@ from hyperpod_inference.controllers.certificates import Certificates
 from hyperpod_inference.controllers.controller import Controller, Mapper, each_of, itself
 from hyperpod_inference.controllers.endpoint import EndpointReconciler, as_it_is
 from hyperpod_inference.controllers.jumpstart import LOOK_AGAIN, FromHub
-from hyperpod_inference.controllers.kinds import ENDPOINTS, JUMPSTART_MODELS, UNBUILT
+from hyperpod_inference.controllers.kinds import ENDPOINTS, JUMPSTART_MODELS, REGISTRATIONS, UNBUILT
+from hyperpod_inference.controllers.networks import OwnNetwork
 from hyperpod_inference.controllers.node_labels import NodeLabeller, nodes_of
 from hyperpod_inference.controllers.records import Records
+from hyperpod_inference.controllers.registrations import RegistrationReconciler
 from hyperpod_inference.controllers.statuses import StatusWriter
 from hyperpod_inference.controllers.unbuilt import UnbuiltReconciler
 from hyperpod_inference.kube import resources
@@ -54,14 +56,30 @@ class Operator:
         authority, aws = AuthorityKeeper(client, settings.namespace, now), aws_of(settings.region)
         self._certificates = Certificates(settings=settings, authority=authority, now=now, aws=aws)
         self._records = Records(settings=settings, now=now, aws=aws)
+        self._network = OwnNetwork(settings=settings, aws=aws)
         self._models = caches.of(names.KIND_JUMPSTART)
         self.endpoints = self._deploying(ENDPOINTS, caches)
         self.jumpstart_models = self._deploying(JUMPSTART_MODELS, self._models)
         self.nodes = Controller("node", NodeLabeller(client=client, caches=caches), metrics, workers=1)
-        self.controllers = [self.endpoints, self.jumpstart_models, self.nodes]
+        registered = RegistrationReconciler(
+            client=client,
+            store=caches.children[REGISTRATIONS],
+            settings=settings,
+            statuses=self._statuses,
+            recorder=self._recorder,
+            aws=aws,
+            now=now,
+        )
+        self.registrations = Controller(names.KIND_REGISTRATION.lower(), registered, metrics, workers=2)
+        self.controllers = [self.endpoints, self.jumpstart_models, self.registrations, self.nodes]
         self.essential = [
             Reflector(client, ENDPOINTS, store=caches.endpoints, on_change=self.endpoints.on_change()),
-            *(self._follow(kind, caches.children[kind], _owner, **OURS) for kind in CHILD_KINDS),
+            *(
+                self._follow(kind, caches.children[kind], _owner, **OURS)
+                for kind in CHILD_KINDS
+                if kind != REGISTRATIONS
+            ),
+            self._registrations(),
             self._follow(resources.PODS, caches.pods, _owner, nodes_of, **OURS, shape=shapes.Pod),
         ]
         self.optional = [self._follow(kind, caches.children[kind], _owner, **OURS) for kind in OPTIONAL_KINDS]
@@ -131,6 +149,7 @@ class Operator:
             understand=FromHub(settings=self._settings) if from_hub else as_it_is,
             certificates=self._certificates,
             records=self._records,
+            network=self._network,
             look_again=LOOK_AGAIN if from_hub else None,
             applier=self._applier,
             statuses=self._statuses,
@@ -140,6 +159,12 @@ class Operator:
             absent_crds=self._absent_crds,
         )
         return Controller(resource.kind.lower(), reconciler, self.metrics)
+
+    def _registrations(self) -> Reflector:
+        """All of them, also those that no endpoint made."""
+        on_change = each_of(self.registrations.on_change(), *self._telling(_owner))
+        store = self._caches.children[REGISTRATIONS]
+        return Reflector(self._client, REGISTRATIONS, store=store, on_change=on_change)
 
     def _blind(self) -> Iterable[ApplyError]:
         """The kinds that RBAC hides from us: said on every endpoint, since its status may be wrong."""

@@ -3,7 +3,8 @@
     render(endpoint, settings, facts) -> Rendered(manifests, not_built)
 
 One module per concern (identity, placement, model_source, prefetch, model_cache, kv_cache, container,
-sidecars, workload, networking, ingress, router, disaggregation, scaling); this one orders their results.
+sidecars, workload, networking, ingress, router, disaggregation, scaling, registration); this one orders their
+results.
 `controllers` applies them, `cli.render` prints them, and the golden tests keep them.
 """
 
@@ -13,7 +14,7 @@ from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.parse import InvalidResource
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.render import model_cache, uploader
+from hyperpod_inference.render import model_cache, registration, uploader
 from hyperpod_inference.render.checks import problems
 from hyperpod_inference.render.disaggregation import disaggregated, role_name, role_scalers
 from hyperpod_inference.render.facts import Facts, Rendered
@@ -52,6 +53,7 @@ def render(
     balancer = ingress(endpoint, settings, facts)
     routed = router(endpoint, settings, facts)
     warming = model_cache.node_cache(endpoint, source)
+    registered = registration.registration(endpoint, settings, facts)
     manifests = (
         # A volume before its claim, with other objects between: the binder looks for the volume when it sees
         # the claim, and one that it has not seen yet it looks for again only at its next resync.
@@ -68,10 +70,18 @@ def render(
         *routed,
         *(scalers if keda else ()),
         *warming,
+        *registered,
     )
     return Rendered(
         manifests=manifests,
-        parts=_parts({Part.ROUTER: routed, Part.LOAD_BALANCER: (balancer,), Part.MODEL_CACHE: warming})
+        parts=_parts(
+            {
+                Part.ROUTER: routed,
+                Part.LOAD_BALANCER: (balancer,),
+                Part.MODEL_CACHE: warming,
+                Part.ENDPOINT_REGISTRATION: registered,
+            }
+        )
         | {(names.KIND_GATEWAY, gateway_name(endpoint) or ""): Part.GATEWAY},
         not_built=not_built(endpoint, settings),
         dependencies=(_keda(present=keda),) if scalers else (),
@@ -79,6 +89,7 @@ def render(
             *kv_cache(endpoint).arrangements,
             *model_cache.arrangements(endpoint),
             *uploader.arrangements(endpoint, settings),
+            *registration.arrangements(endpoint, settings, facts),
         ),
     )
 

@@ -2,9 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from hyperpod_inference.render.identity import Manifest
 from hyperpod_inference.status.parts import NEVER_HOLDS, Arrangement, Dependency, NotBuilt, Part
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterNetwork:
+    """What EKS says of the cluster that the endpoints are in."""
+
+    arn: str
+    name: str
+    vpc: str
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    cluster_security_group: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,12 +30,22 @@ class Facts:
     label sagemaker.amazonaws.com/user-assignable=true; None when nobody looked.
     absent_crds: names of the CustomResourceDefinitions of others that the API server does not serve.
     certificate_arn: the certificate that was imported into ACM for the endpoint, '' when there is none.
+    certificate_bucket, certificate_keys: where its public part lies.
+    load_balancer: host name of the endpoint's, '' before it has one.
+    network: of the cluster, None when nobody asked EKS; network_problem: why EKS did not tell.
+    registered: spec of the endpoint's SageMakerEndpointRegistration, empty when there is none.
     """
 
     scaled_deployments: frozenset[str] = frozenset()
     assignable_service_accounts: frozenset[str] | None = None
     absent_crds: frozenset[str] = frozenset()
     certificate_arn: str = ""
+    certificate_bucket: str = ""
+    certificate_keys: tuple[str, ...] = ()
+    load_balancer: str = ""
+    network: ClusterNetwork | None = None
+    network_problem: str = ""
+    registered: Mapping[str, Any] = field(default_factory=dict)
 
     def replicas(self, namespace: str, deployment: str, wanted: int) -> Manifest:
         """The field `replicas` of a Deployment's spec; empty while a scaler owns it."""

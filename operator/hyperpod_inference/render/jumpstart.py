@@ -15,6 +15,7 @@ from hyperpod_inference.api.parse import InvalidResource, parse
 from hyperpod_inference.api.problems import Problem
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.hub_document import HubDocument, Serving
+from hyperpod_inference.render.hub_endpoint import HubEndpoint
 
 PORT: Final = 8080
 """Where every container of JumpStart answers SageMaker's `/ping` and `/invocations`."""
@@ -41,12 +42,12 @@ def as_endpoint(
     }
     endpoint = cast(InferenceEndpointConfig, parse(body))
     shared = {name: getattr(model.spec, name) for name in _SHARED}
-    return endpoint.model_copy(
-        update={
-            "kind": model.kind,
-            "metadata": model.metadata,
-            "spec": endpoint.spec.model_copy(update=shared),
-        }
+    return HubEndpoint.model_construct(
+        api_version=endpoint.api_version,
+        kind=model.kind,
+        metadata=model.metadata,
+        spec=endpoint.spec.model_copy(update=shared),
+        execution_role=model.spec.server.execution_role or "",
     )
 
 

@@ -11,6 +11,7 @@ from hyperpod_inference.api.beside import captured, limited, measured, proxied
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.capture import place_of
+from hyperpod_inference.render.registration import capture_lacking
 from hyperpod_inference.render.scaling import without_dimensions, without_region
 from hyperpod_inference.status.parts import NotBuilt, Part
 
@@ -20,7 +21,7 @@ Finder = Callable[[InferenceEndpointConfig], Iterator[NotBuilt]]
 def not_built(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> tuple[NotBuilt, ...]:
     """Every part of the spec without an object behind it, in the order of their conditions."""
     found = (part for find in _FINDERS for part in find(endpoint))
-    told = (_pod_capture, _access_logs, _autoscaling)
+    told = (_endpoint_capture, _pod_capture, _access_logs, _autoscaling)
     return (*found, *(part for find in told for part in find(endpoint, settings)))
 
 
@@ -39,16 +40,6 @@ def _autoscaling(endpoint: InferenceEndpointConfig, settings: OperatorSettings) 
             "spec.autoScalingSpec",
             f"The CloudWatch triggers on {', '.join(metrics)} are left out: KEDA takes none without "
             "dimensions. Name at least one dimension of each metric.",
-        )
-
-
-def _registration(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
-    if endpoint.spec.endpoint_name:
-        yield _part(
-            Part.ENDPOINT_REGISTRATION,
-            "spec.endpointName",
-            f"No SageMaker endpoint named {endpoint.spec.endpoint_name} is created by this version of the "
-            "operator: InvokeEndpoint does not reach this model, the Service inside the cluster does.",
         )
 
 
@@ -73,14 +64,13 @@ def _request_limits(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
         )
 
 
-def _data_capture(endpoint: InferenceEndpointConfig) -> Iterator[NotBuilt]:
+def _endpoint_capture(endpoint: InferenceEndpointConfig, settings: OperatorSettings) -> Iterator[NotBuilt]:
+    """SageMaker's own tier, where nobody says into which bucket, or of which cluster."""
     tier = endpoint.spec.data_capture.sagemaker_endpoint if endpoint.spec.data_capture else None
-    if tier and tier.enabled:
+    why = capture_lacking(endpoint, settings) if tier and tier.enabled else ""
+    if why:
         yield _part(
-            Part.DATA_CAPTURE,
-            "spec.dataCapture.sagemakerEndpoint",
-            "SageMaker captures nothing: this version of the operator creates no SageMaker endpoint. "
-            "spec.dataCapture.modelPod captures in the pods.",
+            Part.DATA_CAPTURE, "spec.dataCapture.sagemakerEndpoint", f"SageMaker captures nothing: {why}"
         )
 
 
@@ -118,8 +108,6 @@ def _part(part: Part, field: str, message: str) -> NotBuilt:
 
 
 _FINDERS: tuple[Finder, ...] = (
-    _registration,
     _metrics,
     _request_limits,
-    _data_capture,
 )

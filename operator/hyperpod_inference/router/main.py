@@ -1,5 +1,6 @@
-"""`hyperpod-router`: `serve` in front of replicas, `sidecar` beside a model container, `explain` a choice."""
+"""`hyperpod-router`: `serve` in front of replicas, `sidecar` beside a model, `forward` behind SageMaker."""
 
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +11,7 @@ from hyperpod_inference.router.app import Listen, Router
 from hyperpod_inference.router.discovery import Discovery, Fixed, FromEndpointSlices, FromFile
 from hyperpod_inference.router.explain import explain as explained
 from hyperpod_inference.router.exposition import RouterMetrics
+from hyperpod_inference.router.forward import Target, forward, run_forwarder
 from hyperpod_inference.router.options import (
     ADDRESS,
     CERTIFICATE,
@@ -94,7 +96,13 @@ def serve(
     max_body_bytes: int, access_log_share: float, drain_delay: float,
     tls_certificate: Path | None, tls_key: Path | None,
 ) -> None:  # fmt: skip
-    """Route requests to the replicas of an endpoint until SIGTERM, then drain."""
+    """Route requests to the replicas of an endpoint until SIGTERM, then drain.
+
+    Started by SageMaker, whose models set HYPERPOD_FORWARD_TO, it is `forward` instead.
+    """
+    if target := Target.of(os.environ):
+        run_forwarder("0.0.0.0", port, target)  # noqa: S104 - as SageMaker calls it
+        return
     settings = RouterSettings(
         strategy=strategy,
         session_key=session_key,
@@ -170,5 +178,6 @@ def _following(option: str, service: str, kubeconfig: Path | None) -> Discovery:
     return FromEndpointSlices(namespace, name, port, kubeconfig)
 
 
+main.add_command(forward)
 main.add_command(sidecar)
 main.add_command(upload)

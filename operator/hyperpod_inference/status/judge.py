@@ -28,6 +28,7 @@ from hyperpod_inference.status.model_source import model_source
 from hyperpod_inference.status.observed import ApplyError, Observed
 from hyperpod_inference.status.parts import NEVER_HOLDS, Part
 from hyperpod_inference.status.refusal import told
+from hyperpod_inference.status.registration import endpoints_status, registered
 from hyperpod_inference.status.rollout import Rollout
 from hyperpod_inference.status.router import address as router_address
 from hyperpod_inference.status.router import router
@@ -108,6 +109,7 @@ def _verdicts(endpoint: InferenceEndpointConfig, observed: Observed, now: dateti
     verdicts[Part.LOAD_BALANCER.value] = load_balancer(endpoint, observed)
     verdicts |= gateway(observed) | tls(observed.certificate, now) | dns(observed.record)
     verdicts |= router(endpoint, observed) | dependencies(observed) | autoscaling(observed)
+    verdicts |= registered(observed)
     verdicts |= arrangements(observed, verdicts[conditions.WORKLOAD_READY])
     verdicts |= model_cache(observed)
     beside = sidecars(endpoint, observed) | capture(endpoint, observed)
@@ -217,4 +219,5 @@ def _status(
 ) -> dict[str, Any]:
     made = body(Facts(metadata=metadata, observed=observed, now=now, state=state), verdicts)
     # In every status: what was made in AWS is found again by it.
-    return made | tls_status(observed.certificate, now) | dns_status(observed.record)
+    made |= tls_status(observed.certificate, now) | dns_status(observed.record)
+    return made | endpoints_status(observed)

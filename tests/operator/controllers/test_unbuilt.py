@@ -47,8 +47,8 @@ async def test_the_status_is_written_once(world: Any, kind: Kind) -> None:
 
 
 async def test_a_status_of_another_operator_is_left_alone(world: Any) -> None:
-    kind = next(kind for kind in UNBUILT if kind.kind == names.KIND_REGISTRATION)
-    body = resource(kind, status={"state": "CreationCompleted"})
+    kind = next(kind for kind in UNBUILT if kind.kind == names.KIND_GATEWAY)
+    body = resource(kind, status={"schedulers": []})
     assert await reconcile(world, kind, body) == []
 
 

@@ -15,7 +15,7 @@ def _run(*arguments: str, text: str | None = None) -> Result:
     return CliRunner().invoke(main, ["render", *arguments], input=text)
 
 
-def test_the_example_prints_manifests_in_apply_order_and_what_is_not_built() -> None:
+def test_the_example_prints_manifests_in_apply_order_and_what_is_not_there() -> None:
     example = EXAMPLE.read_text().replace("  modelName:", "  endpointName: chat\n  modelName:")
     result = _run("-f", "-", text=example)
     assert result.exit_code == 0
@@ -28,7 +28,8 @@ def test_the_example_prints_manifests_in_apply_order_and_what_is_not_built() -> 
         "Ingress",
         "Deployment",
     ]
-    assert "not built: spec.endpointName: " in result.stderr
+    assert "spec.endpointName: SageMaker has no endpoint chat yet. " in result.stderr
+    assert "not built: spec.autoScalingSpec: " in result.stderr
     assert "&id" not in result.stdout
 
 

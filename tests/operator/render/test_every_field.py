@@ -16,7 +16,8 @@ from hyperpod_inference.api import fields
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.kinds import KINDS
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.render import render
+from hyperpod_inference.render import Facts, render
+from hyperpod_inference.render.facts import ClusterNetwork
 
 Body = dict[str, Any]
 Makes = Callable[..., InferenceEndpointConfig]
@@ -24,14 +25,26 @@ SETTINGS = OperatorSettings(
     region="us-west-2",
     enable_custom_service_accounts=True,
     hyperpod_cluster_arn="arn:aws:sagemaker:us-west-2:111122223333:cluster/example",
+    execution_role_arn="arn:aws:iam::111122223333:role/example",
+    endpoint_image="111122223333.dkr.ecr.us-west-2.amazonaws.com/router:1",
     tls_certificate_output_s3_uri="s3://hyperpod-tls-example/certificates",
 )
 
+FACTS = Facts(
+    load_balancer="internal-k8s-alb.us-west-2.elb.amazonaws.com",
+    certificate_arn="arn:aws:acm:us-west-2:111122223333:certificate/0a",
+    network=ClusterNetwork(
+        arn="arn:aws:eks:us-west-2:111122223333:cluster/example",
+        name="example",
+        vpc="vpc-1a",
+        subnets=("subnet-1a",),
+        security_groups=(),
+        cluster_security_group="sg-1a",
+    ),
+)
+
 # What this version does not build; `not_built` says the same to users.
-NOT_YET = {
-    "spec.dataCapture.sagemakerEndpoint": "the SageMaker endpoint",
-    "spec.endpointName": "the SageMaker endpoint",
-}
+NOT_YET: dict[str, str] = {}
 # What is no part of an object by design.
 ELSEWHERE = {
     "spec.dnsConfig": "in Route 53: see controllers/test_records.py",
@@ -266,7 +279,7 @@ def changed(spec: Body, field: fields.Field) -> Body:
 
 
 def objects(made: InferenceEndpointConfig) -> list[str]:
-    return [json.dumps(each, sort_keys=True) for each in render(made, SETTINGS).manifests]
+    return [json.dumps(each, sort_keys=True) for each in render(made, SETTINGS, FACTS).manifests]
 
 
 def context(path: str) -> Body:
@@ -294,7 +307,7 @@ def test_only_fields_that_exist_are_listed() -> None:
 
 
 def test_fields_that_do_nothing_would_be_found(endpoint: Makes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control: without their entry, unbuilt fields fail."""
-    monkeypatch.delitem(NOT_YET, "spec.endpointName")
-    with pytest.raises(AssertionError, match=r"endpointName changes no object"):
-        test_every_field_has_its_effect(endpoint, "spec.endpointName")
+    """The control: without their entry, fields without an effect fail."""
+    monkeypatch.delitem(ELSEWHERE, "spec.InitialReplicaCount")
+    with pytest.raises(AssertionError, match=r"InitialReplicaCount changes no object"):
+        test_every_field_has_its_effect(endpoint, "spec.InitialReplicaCount")

@@ -50,7 +50,6 @@ def test_what_clients_send_by_themselves_asks_for_nothing(rendered: Renders, spe
             Part.AUTOSCALING,
             "spec.autoScalingSpec",
         ),
-        ({"endpointName": "chat"}, Part.ENDPOINT_REGISTRATION, "spec.endpointName"),
         (
             {"dataCapture": {"modelPod": {"enabled": True}}},
             Part.DATA_CAPTURE,

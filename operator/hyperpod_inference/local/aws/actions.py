@@ -31,6 +31,8 @@ def protocol_of(service: str) -> str:
 
 
 def _operation(service: str, request: Request) -> str | None:
+    if service == "sagemaker" and request.path.endswith("/invocations"):
+        return "InvokeEndpoint"
     if request.target:
         return request.target.rpartition(".")[2]
     if request.path == "/" and b"Action=" in request.body:

@@ -12,6 +12,7 @@ from hyperpod_inference.local.aws import eks, sagemaker
 from hyperpod_inference.local.aws.actions import action_of, protocol_of
 from hyperpod_inference.local.aws.errors import AwsError
 from hyperpod_inference.local.aws.faults import Fault, Faults
+from hyperpod_inference.local.aws.sagemaker import runtime
 from hyperpod_inference.local.aws.wire import Params, Request, Response, answer, operation_of, parse, refusal
 from hyperpod_inference.local.aws.world import World, Worlds
 
@@ -65,6 +66,10 @@ class App:
     def _forward(
         self, service: str, region: str, request: Request, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
+        invoked = runtime.PATH.fullmatch(request.path) if service == "sagemaker" else None
+        if invoked:
+            world = self._worlds.of(self._account, region)
+            return _send(runtime.invoke(world, invoked[1], request.body, _headers(environ)), start_response)
         table = OPERATIONS.get(service, {})
         operation = operation_of(service, request, frozenset(table)) if table else None
         if operation is None:
@@ -80,6 +85,12 @@ class App:
             traceback.print_exc()
             response = refusal(operation, AwsError("InternalFailure", str(error), status=500))
         return _send(response, start_response)
+
+
+def _headers(environ: Environ) -> dict[str, str]:
+    """What a caller of InvokeEndpoint says to the model."""
+    told = {"Content-Type": environ.get("CONTENT_TYPE", ""), "Accept": environ.get("HTTP_ACCEPT", "")}
+    return {name: value for name, value in told.items() if value}
 
 
 def _scope(environ: Environ) -> tuple[str, str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hyperpod_inference.local.aws.eks.addon import Addon, AddonUpdate, Outcome
     from hyperpod_inference.local.aws.eks.pod_identity import Association
     from hyperpod_inference.local.aws.sagemaker.clusters import HyperPodCluster
+    from hyperpod_inference.local.aws.sagemaker.endpoints import Change
     from hyperpod_inference.local.aws.sagemaker.hub_content import HubModel
 
 T = TypeVar("T")
@@ -44,6 +45,8 @@ class World:
         hub: the models of the public hub, by id.
         addon_outcomes: by cluster and add-on, how its next change ends instead of ACTIVE.
         conflicting: by add-on, objects that the clusters hold already and others own.
+        endpoint_failures: by SageMaker endpoint, why its next change fails.
+        hosts: by the DNS name of a load balancer, the address where it really listens.
     """
 
     account: str
@@ -58,6 +61,9 @@ class World:
     access_entries: "dict[tuple[str, str], AccessEntry]" = field(default_factory=dict)
     associations: "dict[tuple[str, str], Association]" = field(default_factory=dict)
     hyperpod_clusters: "dict[str, HyperPodCluster]" = field(default_factory=dict)
+    endpoint_changes: "dict[str, Change]" = field(default_factory=dict)
+    endpoint_failures: dict[str, str] = field(default_factory=dict)
+    hosts: dict[str, tuple[str, int]] = field(default_factory=dict)
     access_configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     api_servers: dict[str, tuple[str, str]] = field(default_factory=dict)
     bucket_policies: dict[str, object] = field(default_factory=dict)
