@@ -35,12 +35,12 @@ class Publisher:
             ApiError: an object could not be read or written; those before it are done.
         """
         bundle = base64.b64encode(authorities).decode()
+        for name in CONVERTED:  # first: without conversion a request fails, without validation it passes
+            definition = await self.client.get(CRDS, name)
+            await self._apply(definition_with(definition, bundle, self.namespace))
         with suppress(NotFound):  # an installation may leave it out
             configuration = await self.client.get(VALIDATING_WEBHOOK_CONFIGURATIONS, names.VALIDATING_WEBHOOK)
             await self._apply(configuration_with(configuration, bundle, self.namespace))
-        for name in CONVERTED:
-            definition = await self.client.get(CRDS, name)
-            await self._apply(definition_with(definition, bundle, self.namespace))
 
     async def _apply(self, change: Body | None) -> None:
         if change is not None:

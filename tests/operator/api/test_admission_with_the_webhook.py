@@ -3,7 +3,8 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 from hyperpod_inference.api import names
 from hyperpod_inference.api.kinds import KINDS
 from hyperpod_inference.kube.client import Client
-from hyperpod_inference.kube.errors import ApiError
+from hyperpod_inference.kube.errors import ApiError, ServerError
 from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.local.install import wait_for
 
@@ -88,9 +89,26 @@ async def test_every_kind_is_taken_in_its_older_version_too(
             given["spec"] = given["spec"] | {"instanceType": "ml.g5.8xlarge"}  # v1alpha1 demands it
         path = PATHS[kind.kind].replace(kind.version, kind.older.name)
         # Stored as v1 and answered as v1alpha1: the server asks for both conversions.
-        stored = await operated.request("POST", path, params={"dryRun": "All"}, body=given)
+        stored = await once_trusted(
+            partial(operated.request, "POST", path, params={"dryRun": "All"}, body=given)
+        )
         assert stored["apiVersion"] == given["apiVersion"]
         assert is_part(given["spec"], stored["spec"]), stored["spec"]
+
+
+async def once_trusted(request: Callable[[], Awaitable[Body]]) -> Body:
+    """The answer, when the server has taken up the authority in a definition that was just written."""
+    answers: list[Body] = []
+
+    async def refused() -> str | None:
+        try:
+            answers.append(await request())
+        except ServerError as error:
+            return error.message
+        return None
+
+    await wait_for("the server to trust the conversion", refused, 60.0)
+    return answers[-1]
 
 
 def is_part(given: object, whole: object) -> bool:
