@@ -86,6 +86,7 @@ CLUSTER: tuple[Permission, ...] = (
     Permission("apps", ("deployments",), OWN, "the model servers"),
     Permission("apps", ("daemonsets",), OWN, "weights and images on the nodes ahead of time"),
     Permission(CORE, ("services",), OWN, "the address of each endpoint"),
+    Permission(CORE, ("serviceaccounts",), OWN, "whom a gated model is downloaded as"),
     Permission("policy", ("poddisruptionbudgets",), OWN, "keep a router while nodes are drained"),
     Permission("networking.k8s.io", ("ingresses",), OWN, "the load balancer of each endpoint"),
     Permission("networking.k8s.io", ("ingressclasses",), FOLLOW, "say whether anybody makes load balancers"),

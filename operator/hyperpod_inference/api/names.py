@@ -104,6 +104,7 @@ UPLOADER_CONTAINER = "s3-uploader"  # ours
 UPLOADER_HEALTH_PORT = 9114  # ours
 CAPTURE_VOLUME = "hyperpod-capture"  # ours: the spool between proxy and uploader
 PREFETCH_CONTAINER = "model-prefetch"  # ours
+GATED_CONTAINER = "gated-model-downloader"  # ours
 PREFETCH_VOLUME = "model-weights-copy"  # reserved: users' own init containers write to it
 CACHE_CHOOSER_CONTAINER = "model-cache"  # ours
 CACHE_COPIER_CONTAINER = "copy-weights"  # ours

@@ -14,7 +14,7 @@ from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
 from hyperpod_inference.api.parse import InvalidResource
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.render import model_cache, registration, uploader
+from hyperpod_inference.render import gated, model_cache, registration, uploader
 from hyperpod_inference.render.checks import problems
 from hyperpod_inference.render.disaggregation import disaggregated, role_name, role_scalers
 from hyperpod_inference.render.facts import Facts, Rendered
@@ -58,6 +58,7 @@ def render(
         # A volume before its claim, with other objects between: the binder looks for the volume when it sees
         # the claim, and one that it has not seen yet it looks for again only at its next resync.
         *source.volume,
+        *gated.service_account(endpoint),
         service(endpoint),
         *routing_service(endpoint),
         *source.claim,

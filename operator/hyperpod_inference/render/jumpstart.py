@@ -9,13 +9,13 @@ from typing import Any, Final, cast
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import EndpointSpec, InferenceEndpointConfig
+from hyperpod_inference.api.hub_endpoint import GatedModel, HubEndpoint
 from hyperpod_inference.api.instance_types import INSTANCE_TYPES
 from hyperpod_inference.api.jumpstart import JumpStartModel, JumpStartSpec
 from hyperpod_inference.api.parse import InvalidResource, parse
 from hyperpod_inference.api.problems import Problem
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.hub_document import HubDocument, Serving
-from hyperpod_inference.render.hub_endpoint import HubEndpoint
 
 PORT: Final = 8080
 """Where every container of JumpStart answers SageMaker's `/ping` and `/invocations`."""
@@ -48,6 +48,20 @@ def as_endpoint(
         metadata=model.metadata,
         spec=endpoint.spec.model_copy(update=shared),
         execution_role=model.spec.server.execution_role or "",
+        gated=_gated(model, document, settings),
+    )
+
+
+def _gated(model: JumpStartModel, document: HubDocument, settings: OperatorSettings) -> GatedModel | None:
+    if not document.gated:
+        return None
+    source = model.spec.model
+    return GatedModel(
+        hub=source.model_hub_name,
+        model_id=document.model_id,
+        version=document.version,
+        artifact=document.on(model.spec.server.instance_type).artifact,
+        role=source.gated_model_download_role or settings.gated_model_download_role_arn,
     )
 
 
@@ -63,12 +77,6 @@ def problems(model: JumpStartModel, document: HubDocument, settings: OperatorSet
             f" and is trusted for the service account {names.GATED_MODEL_SERVICE_ACCOUNT}"
         )
         yield Problem("spec.model.gatedModelDownloadRole", None, "the ARN of a role", fix)
-    elif document.gated:
-        fix = (
-            f"{document.model_id} is gated, and this version of the operator does not fetch such weights: put"
-            " a copy into a bucket of yours, and serve it with an InferenceEndpointConfig"
-        )
-        yield Problem("spec.model.modelId", None, "", fix)
     if model.spec.server.accelerator_partition_type:
         yield from _partition_problems(model, document)
     elif model.spec.server.instance_type not in document.types:

@@ -18,6 +18,7 @@ from typing import Any
 from hyperpod_inference.api import names
 from hyperpod_inference.api.blocks import DEFAULT_WEIGHTS_HOST_PATH
 from hyperpod_inference.api.endpoint import EndpointSpec, InferenceEndpointConfig
+from hyperpod_inference.api.hub_endpoint import HubEndpoint
 from hyperpod_inference.render.identity import (
     OBJECT_NAME_LIMIT,
     Manifest,
@@ -64,7 +65,7 @@ def caches_weights(endpoint: InferenceEndpointConfig) -> bool:
     mount = endpoint.spec.worker.model_volume_mount.name
     own = (endpoint.spec.kubernetes.volumes or ()) if endpoint.spec.kubernetes else ()
     users = mount in {volume.name for volume in own}
-    return asked and not users and endpoint.spec.model_source_config.model_source_type in SOURCES
+    return asked and not users and _kind(endpoint) in SOURCES
 
 
 def caches_image(endpoint: InferenceEndpointConfig) -> bool:
@@ -170,7 +171,7 @@ def arrangements(endpoint: InferenceEndpointConfig) -> tuple[Arrangement, ...]:
     config = endpoint.spec.model_cache_config
     weights_asked = config is not None and config.weights_cache is not None and config.weights_cache.enabled
     image = f"image {endpoint.spec.worker.image}" if caches_image(endpoint) else ""
-    kind = endpoint.spec.model_source_config.model_source_type
+    kind = _kind(endpoint)
     if weights_asked and not caches_weights(endpoint):
         also = f" Cached is the {image}." if image else ""
         message = (
@@ -181,6 +182,12 @@ def arrangements(endpoint: InferenceEndpointConfig) -> tuple[Arrangement, ...]:
     on_disk = f"the weights, below {_host_path(endpoint)}" if weights_asked else ""
     told = " and ".join(each for each in (on_disk, image and f"the {image}") if each)
     return (_arranged("Configured", f"Nodes are given {told}.", works=True),) if told else ()
+
+
+def _kind(endpoint: InferenceEndpointConfig) -> str:
+    """The kind of source; the volume of a gated model is each pod's own."""
+    gated = isinstance(endpoint, HubEndpoint) and endpoint.gated is not None
+    return "gated" if gated else endpoint.spec.model_source_config.model_source_type
 
 
 def _arranged(reason: str, message: str, *, works: bool) -> Arrangement:

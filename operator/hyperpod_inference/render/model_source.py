@@ -5,6 +5,7 @@
 | s3, fsx          | static PV and its claim | the claim, or with prefetch a copy of it                      |
 | kubernetesVolume | none                    | the user's volume of that name                                |
 | huggingface      | none                    | an empty directory (the server downloads), or the prefetched  |
+| a gated model    | none                    | a directory that `gated` downloads into                       |
 
 A user's volume named like the mount always wins over the one made here. `prefetch` adds the init containers.
 """
@@ -16,6 +17,7 @@ from typing import Any
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.hub_endpoint import HubEndpoint
 from hyperpod_inference.render.identity import (
     OBJECT_NAME_LIMIT,
     Manifest,
@@ -65,10 +67,12 @@ def model_source(endpoint: InferenceEndpointConfig) -> ModelSource:
     users = user_volumes(endpoint)
     if mount.name in {volume["name"] for volume in users}:
         return ModelSource(volumes=users, mount=_mount(endpoint))
-    claimed = _persistent_volume(endpoint)
+    gated = isinstance(endpoint, HubEndpoint) and endpoint.gated is not None
+    claimed = None if gated else _persistent_volume(endpoint)
     if claimed is None:
         scratch = {"name": mount.name, "emptyDir": {}}
-        return ModelSource(volumes=(scratch, *users), mount=_mount(endpoint))
+        written = {"readOnly": True} if gated else {}  # by the download, before the server starts
+        return ModelSource(volumes=(scratch, *users), mount=_mount(endpoint) | written)
     claim = _claim(endpoint, claimed)
     volume = {
         "name": mount.name,

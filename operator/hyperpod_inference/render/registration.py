@@ -11,10 +11,10 @@ from typing import Any
 
 from hyperpod_inference.api import conditions, names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.hub_endpoint import HubEndpoint
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.capture import place_of
 from hyperpod_inference.render.facts import Facts
-from hyperpod_inference.render.hub_endpoint import HubEndpoint
 from hyperpod_inference.render.identity import Manifest, namespaced, without_empty
 from hyperpod_inference.render.ingress import certificate_of
 from hyperpod_inference.render.plain import plain

@@ -9,6 +9,7 @@ from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.additions import Additions, extended
 from hyperpod_inference.render.container import DRAIN_SECONDS, model_container
 from hyperpod_inference.render.facts import Facts
+from hyperpod_inference.render.gated import with_download
 from hyperpod_inference.render.identity import (
     Manifest,
     carried_labels,
@@ -47,7 +48,9 @@ def deployment(
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             # Kubernetes' default of ten minutes is less than a large model takes to load.
             "progressDeadlineSeconds": endpoint.spec.max_deploy_time_in_seconds,
-            "template": with_sidecars(pod_template(endpoint, source), endpoint, settings),
+            "template": with_download(
+                with_sidecars(pod_template(endpoint, source), endpoint, settings), endpoint, settings
+            ),
         },
     }
 

@@ -11,6 +11,7 @@ from hyperpod_inference.router.app import Listen, Router
 from hyperpod_inference.router.discovery import Discovery, Fixed, FromEndpointSlices, FromFile
 from hyperpod_inference.router.explain import explain as explained
 from hyperpod_inference.router.exposition import RouterMetrics
+from hyperpod_inference.router.fetch import fetch
 from hyperpod_inference.router.forward import Target, forward, run_forwarder
 from hyperpod_inference.router.options import (
     ADDRESS,
@@ -178,6 +179,7 @@ def _following(option: str, service: str, kubeconfig: Path | None) -> Discovery:
     return FromEndpointSlices(namespace, name, port, kubeconfig)
 
 
+main.add_command(fetch)
 main.add_command(forward)
 main.add_command(sidecar)
 main.add_command(upload)

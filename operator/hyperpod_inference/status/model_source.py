@@ -1,13 +1,15 @@
 """The verdict on the model source: can the pods get at the weights? Read off the claim, if any."""
 
-from hyperpod_inference.api import conditions
+from hyperpod_inference.api import conditions, names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.hub_endpoint import HubEndpoint
 from hyperpod_inference.status.observed import Observed
 from hyperpod_inference.status.refusal import told
 from hyperpod_inference.status.verdict import Verdict, no, yes
 
 USER_VOLUME = "UserVolume"
 SERVER_DOWNLOADS = "ServerDownloads"
+GATED = "PresignedDownload"
 CLAIM_BOUND = "ClaimBound"
 CLAIM_PENDING = "ClaimPending"
 CLAIM_LOST = "ClaimLost"
@@ -23,6 +25,13 @@ def model_source(endpoint: InferenceEndpointConfig, observed: Observed) -> Verdi
     mount = endpoint.spec.worker.model_volume_mount.name
     if _is_users(endpoint, mount):
         return yes(USER_VOLUME, f"The weights come from volume {mount} of spec.kubernetes.volumes.")
+    if isinstance(endpoint, HubEndpoint) and endpoint.gated is not None:
+        model = endpoint.gated
+        return yes(
+            GATED,
+            f"Every pod downloads {model.model_id} {model.version} from hub {model.hub} itself, as"
+            f" {model.role} (init container {names.GATED_CONTAINER}).",
+        )
     if source.model_source_type == "huggingface":
         return yes(
             SERVER_DOWNLOADS, f"Every pod fetches {_model(endpoint)} from the Hugging Face hub itself."

@@ -133,10 +133,56 @@ def test_a_gated_model_needs_a_role_of_its_own_or_of_the_operator() -> None:
     said = refusal(jumpstart(GATED))
     assert "spec.model.gatedModelDownloadRole" in said
     assert "sagemaker:CreateHubContentPresignedUrls" in said
-    with_role = jumpstart(GATED, model={"gatedModelDownloadRole": ROLE})
-    for said in (refusal(with_role), refusal(jumpstart(GATED), gated_model_download_role_arn=ROLE)):
-        assert "gatedModelDownloadRole" not in said
-        assert "does not fetch such weights" in said
+
+
+OTHER_ROLE = "arn:aws:iam::111122223333:role/gated-of-this-one"
+
+
+def test_a_gated_model_is_downloaded_first_as_the_role_and_by_the_account_that_its_trust_names() -> None:
+    made = objects(jumpstart(GATED), gated_model_download_role_arn=ROLE, region="us-west-2")
+    assert "PersistentVolume" not in made
+    account = "hyperpod-inference-service-account-chat"
+    assert made["ServiceAccount"]["metadata"]["name"] == account
+    assert made["ServiceAccount"]["metadata"]["namespace"] == "team-a"
+    pod = made["Deployment"]["spec"]["template"]["spec"]
+    assert (pod["serviceAccountName"], pod["automountServiceAccountToken"]) == (account, False)
+    downloader = pod["initContainers"][0]
+    artifact = CATALOGUE[GATED].artifact("us-west-2", CATALOGUE[GATED].versions[-1])
+    assert downloader["args"] == [
+        "fetch",
+        "--hub=SageMakerPublicHub",
+        f"--model={GATED}",
+        f"--version={CATALOGUE[GATED].versions[-1]}",
+        f"--artifact={artifact}",
+        "--to=/opt/ml/model",
+    ]
+    env = {each["name"]: each["value"] for each in downloader["env"]}
+    assert env["AWS_ROLE_ARN"] == ROLE
+    assert env["AWS_WEB_IDENTITY_TOKEN_FILE"].endswith("/token")
+    (token,) = [each for each in pod["volumes"] if each["name"] == "gated-model-token"]
+    (source,) = token["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == "sts.amazonaws.com"
+    (model, *_) = pod["containers"]
+    mounted = {each["name"]: each for each in model["volumeMounts"]}
+    assert mounted["model-weights"]["readOnly"] is True
+    assert "gated-model-token" not in mounted, "the server has nothing of the role"
+    assert "AWS_ROLE_ARN" not in {each["name"] for each in model.get("env", ())}
+
+
+def test_a_role_of_its_own_goes_before_the_operators() -> None:
+    model = jumpstart(GATED, model={"gatedModelDownloadRole": OTHER_ROLE})
+    pod = objects(model, gated_model_download_role_arn=ROLE)["Deployment"]["spec"]["template"]["spec"]
+    env = {each["name"]: each.get("value") for each in pod["initContainers"][0]["env"]}
+    assert env["AWS_ROLE_ARN"] == OTHER_ROLE
+
+
+def test_the_weights_of_a_gated_model_are_not_promised_to_nodes() -> None:
+    cached = {"modelCacheConfig": {"weightsCache": {"enabled": True}}}
+    model = jumpstart(GATED, model={"gatedModelDownloadRole": ROLE}, **cached)
+    endpoint = as_endpoint(model, document(GATED), OperatorSettings())
+    rendered = render(endpoint, OperatorSettings())
+    assert "DaemonSet" not in {each["kind"] for each in rendered.manifests}
+    assert "(gated) are not put on nodes" in rendered.arrangements[0].message
 
 
 def test_a_partition_replaces_whole_gpus_and_the_hubs_list_of_types() -> None:

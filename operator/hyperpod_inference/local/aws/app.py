@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from hyperpod_inference.local.aws import eks, sagemaker
+from hyperpod_inference.local.aws import eks, gates, sagemaker
 from hyperpod_inference.local.aws.actions import action_of, protocol_of
 from hyperpod_inference.local.aws.errors import AwsError
 from hyperpod_inference.local.aws.faults import Fault, Faults
@@ -52,9 +52,13 @@ class App:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         region, service = _scope(environ)
-        if service not in OPERATIONS and not self._faults:
+        gated = environ["PATH_INFO"].startswith(gates.PREFIX)
+        if service not in OPERATIONS and not self._faults and not gated:
             return self._moto(environ, start_response)
         request = _read(environ)
+        if gated and gates.closed(request, self._worlds.settings.clock()):
+            denied = Fault("s3:GetObject", "AccessDenied", "Access Denied", 403)
+            return _send(_struck(denied, "s3"), start_response)
         fault = self._faults.take(action_of(service, request)) if self._faults else None
         if fault is not None and not fault.after:
             return _send(_struck(fault, service), start_response)

@@ -48,7 +48,7 @@ class AwsDouble:
         lift_limits()
         keep_tags()
         zone_ids()
-        self._settings = Settings(clock, transition, CATALOGUE)
+        self._settings = Settings(clock, transition, CATALOGUE, lambda: self.url)
         self.region = region
         self.faults = Faults()
         self.reset()

@@ -31,6 +31,7 @@ class Settings:
     clock: Clock = utc_now
     transition: timedelta = timedelta(0)
     hub: "Mapping[str, HubModel]" = field(default_factory=dict)
+    url: Callable[[], str] = lambda: "http://localhost"
 
 
 @dataclass
@@ -43,6 +44,7 @@ class World:
         clock: what time it is; states change when it passes their due time.
         transition: how long a state such as CREATING lasts.
         hub: the models of the public hub, by id.
+        url: where the double itself is reached.
         addon_outcomes: by cluster and add-on, how its next change ends instead of ACTIVE.
         conflicting: by add-on, objects that the clusters hold already and others own.
         endpoint_failures: by SageMaker endpoint, why its next change fails.
@@ -54,6 +56,7 @@ class World:
     clock: Clock = utc_now
     transition: timedelta = timedelta(0)
     hub: "dict[str, HubModel]" = field(default_factory=dict)
+    url: Callable[[], str] = lambda: "http://localhost"
     addons: "dict[tuple[str, str], Addon]" = field(default_factory=dict)
     addon_outcomes: "dict[tuple[str, str], Outcome]" = field(default_factory=dict)
     conflicting: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -108,6 +111,7 @@ class Worlds:
                 clock=self.settings.clock,
                 transition=self.settings.transition,
                 hub=dict(self.settings.hub),
+                url=self.settings.url,
             )
         return self._worlds[key]
 

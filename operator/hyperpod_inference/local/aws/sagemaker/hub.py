@@ -7,12 +7,18 @@ from typing import Any, Final
 from moto.s3.models import s3_backends
 
 from hyperpod_inference.local.aws.errors import AwsError
+from hyperpod_inference.local.aws.gates import presigned
 from hyperpod_inference.local.aws.sagemaker.hub_content import SCHEMA_VERSION, HubModel
 from hyperpod_inference.local.aws.wire import Params
 from hyperpod_inference.local.aws.world import World, page
 
 PUBLIC_HUB: Final = "SageMakerPublicHub"
 _NAME: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+_CONTENT: Final = {
+    "config.json": b'{"architectures": ["LlamaForCausalLM"]}',
+    "model.safetensors": bytes(range(256)) * 64,
+    "tokenizer/tokenizer.json": b"{}",
+}
 _PUBLISHED: Final = datetime(2025, 11, 1, tzinfo=UTC)
 
 
@@ -69,10 +75,7 @@ def create_hub_content_presigned_urls(world: World, params: Params) -> Params:
         raise AwsError("ValidationException", f"ExpectedS3Url is {expected}, the model is at {artifact}")
     bucket, _, prefix = artifact.removeprefix("s3://").partition("/")
     urls = [
-        {
-            "Url": f"https://{bucket}.s3.{world.region}.amazonaws.com/{prefix}{file}?X-Amz-Expires=3600",
-            "LocalPath": file,
-        }
+        {"Url": presigned(world, bucket, f"{prefix}{file}"), "LocalPath": file}
         for file in _files(world, bucket, prefix)
     ]
     urls, token = page(urls, params.get("MaxResults"), params.get("NextToken"), code="ValidationException")
@@ -80,14 +83,16 @@ def create_hub_content_presigned_urls(world: World, params: Params) -> Params:
 
 
 def _files(world: World, bucket: str, prefix: str) -> list[str]:
-    """What lies in the bucket there; the files of any model as long as nobody put some."""
-    buckets = s3_backends[world.account]["aws"].buckets
-    keys = [key for key in buckets[bucket].keys if key.startswith(prefix)] if bucket in buckets else []
-    return [key.removeprefix(prefix) for key in keys] or [
-        "config.json",
-        "model.safetensors",
-        "tokenizer.json",
-    ]
+    """What lies in the bucket there; small files of any model are put there as long as there are none."""
+    s3 = s3_backends[world.account]["aws"]
+    if bucket not in s3.buckets:
+        s3.create_bucket(bucket, world.region)
+    keys = [key for key in s3.buckets[bucket].keys if key.startswith(prefix)]
+    if not keys:
+        for name, content in _CONTENT.items():
+            s3.put_object(bucket, f"{prefix}{name}", content)
+        keys = [f"{prefix}{name}" for name in _CONTENT]
+    return [key.removeprefix(prefix) for key in keys]
 
 
 def _check_hub(world: World, params: Params) -> None:
