@@ -228,3 +228,24 @@ def test_a_version_is_kept_for_the_model_that_it_is_of(noted: str, version: str 
 def test_without_a_deployment_no_version_is_kept() -> None:
     assert kept_version(SMOL, {"metadata": {}}) is None
     assert kept_version(SMOL, None) is None
+
+
+async def test_a_gated_model_says_as_whom_its_weights_come_and_its_account_goes_with_it(
+    models: Any, hub: MemoryHub
+) -> None:
+    gated = "meta-textgeneration-llama-3-1-8b-instruct"
+    hub.newest = CATALOGUE[gated].versions[-1]
+    role = "arn:aws:iam::111122223333:role/JumpStartGatedModels-example"
+    models.cluster.put(body(modelId=gated, gatedModelDownloadRole=role))
+    await models.reconcile(KEY)
+    account = f"{names.GATED_MODEL_SERVICE_ACCOUNT}-chat"
+    assert models.names_of("ServiceAccount") == {account}
+    told = models.condition(conditions.MODEL_SOURCE_READY, "chat")
+    assert told["status"] == "True"
+    assert f"as {role} (init container gated-model-downloader)" in told["message"]
+    EndpointStatus.model_validate(models.status(name="chat"))
+    known = models.cluster.objects[names.KIND_JUMPSTART][KEY]
+    moment = conditions.timestamp(models.moment)
+    models.cluster.put(known | {"metadata": known["metadata"] | {"deletionTimestamp": moment}})
+    await models.reconcile(KEY)
+    assert models.names_of("ServiceAccount") == set()
