@@ -45,6 +45,17 @@ def read(settings: StackSettings, session: Session | None = None) -> Facts:
     )
 
 
+def connected(settings: StackSettings) -> tuple[Session | None, str]:
+    """A session that reaches AWS; else None, and why not, after one call instead of all of `read`."""
+    session = Session(settings.region)
+    try:
+        with translated("sts:GetCallerIdentity"):
+            session.client("sts").get_caller_identity()
+    except CloudError as error:
+        return None, str(error)
+    return session, ""
+
+
 def _of_cluster(account: "_Account", name: str, cluster: Mapping[str, Any]) -> dict[str, Any]:
     """What there is only with a cluster: its add-ons, and its network."""
     vpc = cluster.get("resourcesVpcConfig", {})

@@ -281,7 +281,7 @@ def _subnet_tags(settings: StackSettings, facts: Facts) -> Findings:
         yield _held("subnet tags", bool(tagged), tagged or "none has kubernetes.io/role/internal-elb", fix)
 
 
-_CHECKS: Final[tuple[Callable[[StackSettings, Facts], Findings], ...]] = (
+_STANDING: Final[tuple[Callable[[StackSettings, Facts], Findings], ...]] = (
     _region,
     _cluster,
     _hyperpod,
@@ -290,9 +290,21 @@ _CHECKS: Final[tuple[Callable[[StackSettings, Facts], Findings], ...]] = (
     _bucket,
     _s3_endpoint,
     _subnet_tags,
-    _dependencies,
-    _inference,
 )
+"""What has to go on holding once all is installed."""
+_CHECKS: Final = (*_STANDING, _dependencies, _inference)
+
+
+def standing(settings: StackSettings, facts: Facts) -> list[Finding]:
+    """What holds, or not, of a running installation; nothing is said of what the settings do not name."""
+    unset = {_hyperpod: not settings.hyperpod_cluster_arn, _bucket: not settings.tls_bucket_name}
+    checks = [check for check in _STANDING if not unset.get(check)]
+    return [finding for check in checks for finding in check(settings, facts)]
+
+
+def dependencies(settings: StackSettings, facts: Facts) -> list[Finding]:
+    """The add-ons that the inference add-on needs."""
+    return list(_dependencies(settings, facts))
 
 
 def trusts(trust: Mapping[str, Any], issuer: str, subject: str) -> bool:

@@ -282,18 +282,35 @@ class Client:
         Raises:
             ApiError: by the answer's status, `TransportError` when no usable answer came.
         """
+        sent = (method, path, params, aiohttp.ClientTimeout(total=timeout), body, content_type, accept)
+        answer: Body = parsed(await self._answer(*sent), f"{method} {path}", shape)
+        return answer
+
+    async def text(self, path: str, params: Mapping[str, str] | None = None) -> str:
+        """The answer to a GET that is no JSON, as that of a pod's `log`. Raises ApiError."""
+        limit = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
+        return (await self._answer("GET", path, params, limit, accept="*/*")).decode(errors="replace")
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - passed on to the transport
+        body: Any = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> bytes:
         request = f"{method} {path}"
-        limit = aiohttp.ClientTimeout(total=timeout)
         with translated(request):
             for renew in (False, True):
-                sent = self._send(method, path, params, limit, body, content_type, accept, renew)
+                sent = self._send(method, path, params, timeout, body, content_type, accept, renew)
                 async with await sent as response:
                     # A token rotated since it was cached answers 401 once: ask for a fresh one, then give up.
                     if response.status == 401 and not renew:
                         continue
                     await raise_for_status(response, request)
-                    answer: Body = parsed(await response.read(), request, shape)
-                    return answer
+                    return await response.read()
         raise AssertionError("unreachable")
 
     async def _send(

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from hyperpod_inference import diagnosis
+from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.cli.main import main
+from hyperpod_inference.cloud.account import connected, read
+from hyperpod_inference.diagnosis.account import installation_of
 from hyperpod_inference.installation.roles import EXECUTION
 from hyperpod_inference.installation.trust import irsa_trust
 from hyperpod_inference.local.aws.double import AwsDouble
@@ -77,3 +81,36 @@ def test_what_is_there_is_found_and_what_is_not_is_named(account: None) -> None:
     assert {name: verdicts.get(name) for name in expected} == expected
     assert "unknown" not in verdicts.values()
     assert "--addon-name cert-manager" in found["add-on cert-manager"]["fix"]
+
+
+def test_a_running_installation_is_judged_by_what_has_to_go_on_holding(
+    account: None, client: Callable[[str], Any]
+) -> None:
+    role = "arn:aws:iam::111122223333:role/SageMakerHyperPodInference-example"
+    operator = OperatorSettings(region="us-west-2", eks_cluster_name="inference", execution_role_arn=role)
+    settings = installation_of(operator)
+    session, why = connected(settings)
+    assert session is not None, why
+    findings = diagnosis.account(settings, read(settings, session))
+    wrong = {each.check for each in findings if each.verdict != "ok"}
+    # No bucket and no HyperPod cluster is named, and there is no add-on whose dependencies would count.
+    assert wrong == {"authentication mode", "role execution: policy", "S3 gateway endpoint", "subnet tags"}
+
+    trust = irsa_trust(EXECUTION.account).replace("${Issuer}", "oidc.example/id/OTHER")
+    client("iam").update_assume_role_policy(RoleName=role.rpartition("/")[2], PolicyDocument=trust)
+    findings = diagnosis.account(settings, read(settings, session))
+    (told,) = [each for each in findings if each.check == "role execution: trust"]
+    assert told.verdict == "wrong"
+    assert "the service account cannot assume it" in told.fix
+
+
+def test_an_aws_that_does_not_answer_is_said_after_one_call(
+    double: AwsDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in double.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("hyperpod_inference.cloud.session.ATTEMPTS", 1)
+    session, why = connected(installation_of(OperatorSettings(region="us-west-2")))
+    assert session is None
+    assert "sts:GetCallerIdentity" in why

@@ -6,6 +6,7 @@ Called by `supervisor` once the API server answers.
 from collections.abc import Set
 from typing import Any
 
+from hyperpod_inference.api.names import S3_CSI_DRIVER
 from hyperpod_inference.local.inside.api import LocalApi
 
 _BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
@@ -21,6 +22,21 @@ async def grant_node_agent(api: LocalApi) -> None:
     """Bind the node agent's user to its roles."""
     for role in _AGENT_ROLES:
         await api.create(_BINDINGS, agent_binding(role))
+
+
+async def register_s3_driver(api: LocalApi) -> None:
+    """Say that S3 volumes can be mounted: the node agent does what the driver's DaemonSet does elsewhere."""
+    await api.create("/apis/storage.k8s.io/v1/csidrivers", s3_driver())
+
+
+def s3_driver() -> dict[str, Any]:
+    """The CSIDriver of Mountpoint for S3, as its add-on registers it."""
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "CSIDriver",
+        "metadata": {"name": S3_CSI_DRIVER},
+        "spec": {"attachRequired": False, "podInfoOnMount": True, "requiresRepublish": True},
+    }
 
 
 def agent_binding(role: str) -> dict[str, Any]:

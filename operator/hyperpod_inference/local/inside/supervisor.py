@@ -74,6 +74,7 @@ class Supervisor:
             for component in rest:
                 group.create_task(self._bring_up(component, api))
             group.create_task(bootstrap.grant_node_agent(api))
+            group.create_task(bootstrap.register_s3_driver(api))
         await self._until("kube-controller-manager", lambda: bootstrap.accepts_pods(api))
         await self._bring_up_agent(api)
 
