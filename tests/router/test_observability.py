@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 from hyperpod_inference.local.servers.simulator.__main__ import Options, running
@@ -11,6 +13,7 @@ from hyperpod_inference.router.accesslog import AccessLog
 from hyperpod_inference.router.replica_metrics import parse
 from hyperpod_inference.router.replicas import Address, Cache
 from hyperpod_inference.router.settings import Prefix
+from hyperpod_inference.router.usage import Usage, memory_percent
 
 TRACE = {
     "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
@@ -113,3 +116,38 @@ async def test_the_access_log_is_a_sample_of_what_went_well_and_all_of_the_rest(
     router.proxy.replicas.update([])
     await bench.ask(router, bench.post())
     assert json.loads(bench.log[-1])["status"] == 503
+
+
+async def test_the_names_of_awss_router_panels_are_there(bench: Any) -> None:
+    router = await bench.router(await bench.server())
+    await metrics(bench, router)
+    for _ in range(3):
+        await bench.ask(router, bench.post())
+    found = await metrics(bench, router)
+    assert found["vllm:current_qps"] > 0
+    assert found["vllm:avg_latency"] > 0
+    assert found["vllm:num_requests_running"] == found["vllm:num_requests_waiting"] == 0
+    assert found["router_cpu_usage_percent"] >= 0
+    assert 0 < found["router_memory_usage_percent"] < 100
+
+
+def test_usage_is_that_since_the_last_look() -> None:
+    seconds, worked = iter([0.0, 10.0, 12.0]), iter([1.0, 3.0, 3.5])
+    usage = Usage(lambda: next(seconds), lambda: next(worked))
+    assert [usage.cpu_percent(), usage.cpu_percent()] == [20.0, 25.0]
+
+
+def test_a_rate_is_that_since_the_last_look() -> None:
+    seconds = iter([0.0, 10.0, 10.0, 12.0])
+    usage = Usage(lambda: next(seconds), lambda: 0.0)
+    assert [usage.rate(5), usage.rate(6), usage.rate(7)] == [0.5, 0.0, 0.5]
+
+
+def test_memory_is_a_share_of_the_containers_limit(tmp_path: Path) -> None:
+    limit, statm = tmp_path / "memory.max", tmp_path / "statm"
+    statm.write_text("100 32 10 1 0 20 0\n")
+    limit.write_text(f"{64 * os.sysconf('SC_PAGE_SIZE')}\n")
+    assert memory_percent(limit, statm) == 50.0
+    limit.write_text("max\n")
+    assert memory_percent(limit, statm) < 1.0
+    assert memory_percent(limit, tmp_path / "gone") == 0.0

@@ -156,6 +156,15 @@ METRIC_LATENCY = "model_latency_milliseconds"
 METRIC_TTFB = "model_ttfb_milliseconds"
 METRIC_QUEUED = "model_queued_requests"  # ours
 METRIC_CAPTURED = "model_captured_calls_total"  # ours
+
+# --- metrics of the operator about its endpoints, all ours -----------------------------------------------
+METRIC_ENDPOINT_READY = "hyperpod_inference_endpoint_ready"
+METRIC_ENDPOINT_DESIRED = "hyperpod_inference_endpoint_desired_replicas"
+METRIC_ENDPOINT_REPLICAS = "hyperpod_inference_endpoint_replicas"
+METRIC_ENDPOINT_FAILING = "hyperpod_inference_endpoint_condition_false"
+METRIC_CERTIFICATE_END = "hyperpod_inference_certificate_expiry_timestamp_seconds"
+
+# --- labels of a model pod's metrics ---------------------------------------------------------------------
 MODEL_LABELS = (
     "cluster_id", "cluster_name", "resource_name", "resource_type", "namespace", "model_name",
     "model_version", "model_container_type", "model_container_image", "accelerator_partition_type",

@@ -17,6 +17,7 @@ from hyperpod_inference.controllers.caches import CHILD_KINDS, CHILD_SELECTOR, O
 from hyperpod_inference.controllers.certificates import Certificates
 from hyperpod_inference.controllers.controller import Controller, Mapper, each_of, itself
 from hyperpod_inference.controllers.endpoint import EndpointReconciler, as_it_is
+from hyperpod_inference.controllers.endpoint_metrics import EndpointMetrics
 from hyperpod_inference.controllers.jumpstart import LOOK_AGAIN, FromHub
 from hyperpod_inference.controllers.kinds import ENDPOINTS, JUMPSTART_MODELS, REGISTRATIONS, UNBUILT
 from hyperpod_inference.controllers.networks import OwnNetwork
@@ -58,6 +59,7 @@ class Operator:
         self._records = Records(settings=settings, now=now, aws=aws)
         self._network = OwnNetwork(settings=settings, aws=aws)
         self._models = caches.of(names.KIND_JUMPSTART)
+        metrics.registry.register(EndpointMetrics((caches, self._models)))
         self.endpoints = self._deploying(ENDPOINTS, caches)
         self.jumpstart_models = self._deploying(JUMPSTART_MODELS, self._models)
         self.nodes = Controller("node", NodeLabeller(client=client, caches=caches), metrics, workers=1)

@@ -9,6 +9,7 @@ from hyperpod_inference.router.disaggregation import DisaggregatingProxy
 from hyperpod_inference.router.metrics import Histogram
 from hyperpod_inference.router.proxy import Proxy
 from hyperpod_inference.router.strategies import KvAware
+from hyperpod_inference.router.usage import Usage
 
 
 class Collector:
@@ -29,7 +30,7 @@ class RouterMetrics(Collector):
     """Metrics of a router: what it did, why, and what it knows of each replica."""
 
     def __init__(self, proxy: Proxy) -> None:
-        self._proxy = proxy
+        self._proxy, self._usage = proxy, Usage()
 
     def collect(self) -> Iterable[Metric]:
         """Counters, histograms, then the state of the replicas."""
@@ -66,6 +67,8 @@ class RouterMetrics(Collector):
         if isinstance(self._proxy.strategy, KvAware):
             yield from _kv(self._proxy.strategy)
         yield from self._replicas()
+        yield from self._usage.collect()
+        yield from self._as_aws_names_them()
         if isinstance(self._proxy, DisaggregatingProxy):
             yield from _disaggregation(self._proxy)
 
@@ -88,6 +91,20 @@ class RouterMetrics(Collector):
         yield GaugeMetricFamily(
             "router_replicas_hit_tokens", "Of those, tokens found in their caches", value=hit
         )
+
+    def _as_aws_names_them(self) -> Iterable[Metric]:
+        """For the row "Intelligent Router Metrics" of AWS's dashboard."""
+        counts, queue = self._proxy.metrics, self._proxy.queue
+        asked = sum(counts.requests.values())
+        average = counts.duration.total / asked if asked else 0.0
+        values = {
+            ("vllm:current_qps", "Requests per second since the last scrape"): self._usage.rate(asked),
+            ("vllm:avg_latency", "Mean seconds of a request since the start"): average,
+            ("vllm:num_requests_running", "Requests in work"): queue.active,
+            ("vllm:num_requests_waiting", "Requests waiting for a place"): len(queue),
+        }
+        for (name, text), value in values.items():
+            yield GaugeMetricFamily(name, text, value=value)
 
     def _replicas(self) -> Iterable[Metric]:
         everyone = self._proxy.replicas.everyone
