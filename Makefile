@@ -66,6 +66,10 @@ fuzz-router: setup  ## Broken requests and broken answers through the router (FU
 fields: setup  ## Write the field reference, docs/fields.md, from the models
 	@$(BIN)/python -m hyperpod_inference.api.field_reference docs/fields.md
 
+.PHONY: dashboards
+dashboards: setup  ## Write the Grafana dashboards from their definitions
+	@$(BIN)/python -m hyperpod_charts.dashboards.build
+
 .PHONY: kv-cache
 kv-cache: setup  ## Write the table of cache sizes into docs/kv-cache.md
 	@$(BIN)/python -m hyperpod_inference.render.kv_cache.reference docs/kv-cache.md

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from hyperpod_charts import monitors, network, scheduler
+from hyperpod_charts import dashboard_maps, monitors, network, scheduler
 from hyperpod_charts.crds import definitions
 from hyperpod_charts.operator import ROLE_ANNOTATION, operator_objects
 from hyperpod_charts.rbac import rbac
@@ -86,6 +86,7 @@ def values() -> dict[str, Any]:
         "networkPolicies": {"enabled": True},
         "certManager": {"enabled": False},
         "monitors": {"enabled": False},
+        "dashboards": {"enabled": False},
         "strictScheduler": {"enabled": False, "image": scheduler.IMAGE},
     }
 
@@ -107,6 +108,7 @@ def schema() -> dict[str, Any]:
                 "networkPolicies": switch,
                 "certManager": switch,
                 "monitors": switch,
+                "dashboards": switch,
                 "strictScheduler": _mapping({"enabled": {"type": "boolean"}, "image": image}),
                 "global": {"type": "object"},
             }
@@ -162,6 +164,7 @@ def _templates() -> Iterator[tuple[str, str]]:
     strict += _template([network.scheduler_policy(marks)], "networkPolicies.enabled")
     yield "scheduler", _if("strictScheduler.enabled", strict)
     yield "monitors", _template(monitors.monitor_objects(marks), "monitors.enabled")
+    yield "dashboards", _template(dashboard_maps.config_maps(marks), "dashboards.enabled")
 
 
 def _plain_fields() -> dict[str, Any]:

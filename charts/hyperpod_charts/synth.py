@@ -15,6 +15,7 @@ import yaml
 from cdk8s import App, Chart
 
 from hyperpod_charts.crds import CrdChart
+from hyperpod_charts.dashboard_maps import DashboardChart
 from hyperpod_charts.example import ExampleChart
 from hyperpod_charts.monitors import MonitorChart
 from hyperpod_charts.namespace import NamespaceChart
@@ -40,7 +41,9 @@ class Choices(TypedDict, total=False):
     cert_manager: bool
     """Let cert-manager issue the webhook's certificate, instead of the operator."""
     monitors: bool
-    """Monitors for the Prometheus operator, whose CRDs have to be installed."""
+    """Monitors and rules for the Prometheus operator, whose CRDs have to be installed."""
+    dashboards: bool
+    """ConfigMaps with dashboards, for Grafana's sidecar."""
     image: str
     """The operator's image."""
     replicas: int
@@ -95,6 +98,8 @@ def _charts(app: App, settings: OperatorSettings, choices: Choices) -> list[Char
         charts.append(SchedulerChart(app, "scheduler", settings, image=scheduler))
     if choices.get("monitors"):
         charts.append(MonitorChart(app, "monitors", settings))
+    if choices.get("dashboards"):
+        charts.append(DashboardChart(app, "dashboards", settings))
     if choices.get("example", True):
         charts.append(ExampleChart(app, "example"))
     for earlier, later in pairwise(charts):

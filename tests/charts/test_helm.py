@@ -108,6 +108,7 @@ def test_with_every_value_set_it_installs_what_the_charts_install_with_the_same_
         "settings": {each.value: getattr(settings, each.field) for each in helm.settings()},
         "certManager": {"enabled": True},
         "monitors": {"enabled": True},
+        "dashboards": {"enabled": True},
         "strictScheduler": {"enabled": True, "image": "registry.example.com/kube-scheduler:v1.33.1"},
     }
     assert of_helm(values, "models") == of_charts(
@@ -116,6 +117,7 @@ def test_with_every_value_set_it_installs_what_the_charts_install_with_the_same_
         replicas=3,
         cert_manager=True,
         monitors=True,
+        dashboards=True,
         scheduler_image=values["strictScheduler"]["image"],
     )
 

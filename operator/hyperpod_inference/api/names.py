@@ -113,6 +113,7 @@ TIERED_STORAGE_VOLUME = "tiered-storage-shm"  # ours
 ROUTER_CONTAINER = "router-container"
 ROUTER_PORT = 8080  # ours
 ROUTER_ADMIN_PORT = 9090  # ours: probes and metrics
+ROUTER_ADMIN_PORT_NAME = "admin"  # ours
 PD_INIT_PORTS = tuple(range(7300, 7308))  # ours: of a decode server, one for each tensor-parallel rank
 PD_ALLOC_PORTS = tuple(range(7400, 7408))  # ours: the same
 ROUTER_READY_PATH = "/readyz"

@@ -26,7 +26,7 @@ REQUEST_SECONDS = 3600
 GRACE_SECONDS = DRAIN_SECONDS + 300 + 15
 # Little for small endpoints; the limit bounds the prefix index and thousands of open streams.
 RESOURCES = {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
-_TRAFFIC, _ADMIN = "http", "admin"
+_TRAFFIC, _ADMIN = "http", names.ROUTER_ADMIN_PORT_NAME
 
 
 def router(

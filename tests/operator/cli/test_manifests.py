@@ -50,7 +50,7 @@ def test_a_folder_gets_numbered_files_and_a_kustomization(tmp_path: Path) -> Non
 
 def test_the_options_choose_image_replicas_certificates_monitors_and_scheduler(tmp_path: Path) -> None:
     image = "registry.example.com/operator:1"
-    options = ("--cert-manager", "--monitors", "--strict-scheduler", SCHEDULER)
+    options = ("--cert-manager", "--monitors", "--dashboards", "--strict-scheduler", SCHEDULER)
     result = run("-o", str(tmp_path), "--image", image, "--replicas", "2", *options)
     assert result.exit_code == 0, result.output
     text = "".join(path.read_text("utf-8") for path in tmp_path.glob("*.k8s.yaml"))
@@ -59,6 +59,7 @@ def test_the_options_choose_image_replicas_certificates_monitors_and_scheduler(t
         "replicas: 2",
         "kind: Certificate",
         "kind: PodMonitor",
+        "grafana_folder: Inference Dashboards",
         f"image: {SCHEDULER}",
     ):
         assert part in text
