@@ -1,7 +1,7 @@
 """Helm releases of the operator as Helm writes them, and what a discovery finds around one."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -64,7 +64,12 @@ def deployment(namespace: str, name: str, replicas: int = 1) -> Body:
 
 def manifest() -> list[Body]:
     """What the public chart installs: the operator, its load balancer controller, KEDA."""
-    return [
+    return [body for _, body in sourced()]
+
+
+def sourced() -> list[tuple[str, Body]]:
+    """The same, each after the folder of the chart that it comes from."""
+    bodies: list[Body] = [
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
@@ -80,21 +85,31 @@ def manifest() -> list[Body]:
         deployment("kube-system", f"{NAME}-alb", 2),
         deployment("kube-system", "keda-operator"),
     ]
+    return list(zip(("", "", "", "charts/alb/", "charts/keda/"), bodies, strict=True))
+
+
+def written(chart: str, objects: Iterable[tuple[str, Body]]) -> str:
+    """Manifests as Helm stores them: each below the template that it comes from."""
+    return "".join(
+        f"---\n# Source: {chart}/{folder}templates/all.yaml\n{yaml.safe_dump(body)}"
+        for folder, body in objects
+    )
 
 
 def release_body(values: Mapping[str, Any] = VALUES, **changes: Any) -> Body:
-    """A release as Helm stores it; `chart`, `status`, `version`, `defaults` can be changed."""
+    """A release as Helm stores it; `chart`, `status`, `version`, `defaults`, `objects` can be changed."""
+    chart = changes.get("chart", NAME)
     return {
         "name": changes.get("name", NAME),
         "namespace": "kube-system",
         "version": changes.get("version", 1),
         "info": {"status": changes.get("status", "deployed")},
         "chart": {
-            "metadata": {"name": changes.get("chart", NAME), "version": "2.2.2", "appVersion": "3.2"},
+            "metadata": {"name": chart, "version": "2.2.2", "appVersion": "3.2"},
             "values": changes.get("defaults", DEFAULTS),
         },
         "config": dict(values),
-        "manifest": "---\n".join(yaml.safe_dump(each) for each in manifest()),
+        "manifest": written(chart, changes.get("objects", sourced())),
     }
 
 

@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, Lazy] = {
         "installing", "Install on AWS without the CDK: commands, checks, Terraform.", extra="aws"
     ),
     "migrate": Lazy("migrate", "Move a cluster from the Helm chart to the EKS add-on, or back.", extra="aws"),
+    "upgrade": Lazy("upgrade", "Bring the EKS add-on to another version, or back.", extra="aws"),
     "models": Lazy("models", "Search the JumpStart hub for models.", extra="aws"),
     "ca": Lazy("ca", "Print the certificate authority to trust for an endpoint.", extra="aws"),
     "operator": Lazy("operator", "Run the operator.", extra="operator"),

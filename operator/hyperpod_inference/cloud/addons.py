@@ -111,6 +111,20 @@ class Eks:
                 **given,
             )
 
+    def update(self, name: str, version: str, configuration: Mapping[str, Any]) -> None:
+        """Begin to bring an add-on to a version and configuration, which replaces the one before as a whole.
+
+        What others changed in its objects stays. Raises Exists while another change is going on.
+        """
+        with translated("eks:UpdateAddon"):
+            self._client.update_addon(
+                clusterName=self._cluster,
+                addonName=name,
+                addonVersion=version,
+                configurationValues=json.dumps(configuration, sort_keys=True),
+                resolveConflicts="PRESERVE",
+            )
+
     def delete(self, name: str, *, preserve: bool) -> None:
         """Begin to delete an add-on; `preserve` leaves its objects in the cluster. Gone already is fine."""
         try:

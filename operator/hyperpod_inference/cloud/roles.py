@@ -37,6 +37,19 @@ class Iam:
             answer = self._sts.get_caller_identity()
         return answer["Account"], answer["Arn"]
 
+    def principal(self, caller: str) -> str:
+        """The role or user whose policies count for a caller's ARN; '' for root and federated users.
+
+        A session's ARN has lost the path of its role, so the role is asked.
+        """
+        kind, _, rest = caller.rpartition(":")[2].partition("/")
+        if kind == "user":
+            return caller
+        if kind != "assumed-role":
+            return ""
+        with translated("iam:GetRole"):
+            return str(self._client.get_role(RoleName=rest.partition("/")[0])["Role"]["Arn"])
+
     def knows_issuer(self, issuer: str) -> bool:
         """Whether an OIDC provider of the account stands for the issuer (given without https://)."""
         with translated("iam:ListOpenIDConnectProviders"):
@@ -78,14 +91,7 @@ class Iam:
             self.set_trust(role.name, role.trust)
             found = self.role(role.name)
             arn = found.arn if found else ""
-        for policy in role.attached:
-            with translated("iam:AttachRolePolicy"):
-                self._client.attach_role_policy(RoleName=role.name, PolicyArn=policy)
-        for policy, document in role.inline.items():
-            with translated("iam:PutRolePolicy"):
-                self._client.put_role_policy(
-                    RoleName=role.name, PolicyName=policy, PolicyDocument=json.dumps(document, sort_keys=True)
-                )
+        self._add(role.name, role.attached, role.inline)
         return arn
 
     def set_trust(self, name: str, trust: Document) -> None:
@@ -104,6 +110,33 @@ class Iam:
         with translated("iam:DeleteRole"):
             self._client.delete_role(RoleName=name)
 
+    def restore(self, role: Role) -> None:
+        """Make a role that exists what it was: its trust and policies. Gone meanwhile is fine."""
+        found = self.role(role.name)
+        if found is None:
+            return
+        if found.trust != role.trust:
+            self.set_trust(role.name, role.trust)
+        self._strip(role.name, set(found.attached) - set(role.attached), found.inline.keys() - role.inline)
+        self._add(role.name, set(role.attached) - set(found.attached), {
+            name: document for name, document in role.inline.items() if found.inline.get(name) != document
+        })  # fmt: skip
+
+    def denied(self, principal: str, actions: Iterable[str], resource: str) -> tuple[set[str], set[str]]:
+        """Which actions on a resource IAM says the principal may not take; and for which it cannot say.
+
+        IAM evaluates the policies of the role or user, its boundary and the organization's. It does not see
+        session policies, policies of the resource itself, and what depends on the request.
+        """
+        with translated("iam:SimulatePrincipalPolicy"):
+            pages = self._client.get_paginator("simulate_principal_policy").paginate(
+                PolicySourceArn=principal, ActionNames=sorted(actions), ResourceArns=[resource]
+            )
+            results = [each for page in pages for each in page["EvaluationResults"]]
+        refused = [each for each in results if each["EvalDecision"] != "allowed"]
+        unsure = {each["EvalActionName"] for each in refused if each.get("MissingContextValues")}
+        return {each["EvalActionName"] for each in refused} - unsure, unsure
+
     def _strip(self, name: str, attached: Iterable[str], inline: Iterable[str]) -> None:
         for policy in attached:
             with translated("iam:DetachRolePolicy"):
@@ -111,6 +144,16 @@ class Iam:
         for policy in inline:
             with translated("iam:DeleteRolePolicy"):
                 self._client.delete_role_policy(RoleName=name, PolicyName=policy)
+
+    def _add(self, name: str, attached: Iterable[str], inline: Mapping[str, Document]) -> None:
+        for policy in attached:
+            with translated("iam:AttachRolePolicy"):
+                self._client.attach_role_policy(RoleName=name, PolicyArn=policy)
+        for policy, document in inline.items():
+            with translated("iam:PutRolePolicy"):
+                self._client.put_role_policy(
+                    RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document, sort_keys=True)
+                )
 
     def _inline(self, role: str, policy: str) -> Document:
         with translated("iam:GetRolePolicy"):

@@ -11,9 +11,11 @@ from hyperpod_inference.cloud.roles import Role
 from hyperpod_inference.installation.compatibility import INFERENCE
 from hyperpod_inference.kube.errors import Forbidden, NotFound
 from hyperpod_inference.kube.resources import CRDS, DEPLOYMENTS, SECRETS, Body, Resource
-from hyperpod_inference.migration import endpoints, permissions, values
+from hyperpod_inference.migration import endpoints, parts, permissions, selfhosted, values
 from hyperpod_inference.migration.facts import Account, AwsObject, Discovered, Workload
 from hyperpod_inference.migration.helm import SECRET_SELECTOR, Release, UnreadableRelease, decode, newest
+from hyperpod_inference.migration.roles import role_names
+from hyperpod_inference.migration.steps.owned import CLUSTER_WIDE, NAMESPACED, held_by_eks
 from hyperpod_inference.migration.world import World
 
 CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
@@ -26,7 +28,7 @@ NOTHING: list[Body] = []
 
 
 class Discovery:
-    """One look; `await Discovery(world, region).look()`."""
+    """One look; `await Discovery(world, region).look()`, or `look_at_addon()`."""
 
     def __init__(self, world: World, region: str, helm_namespace: str = "") -> None:
         self._world, self._region, self._helm_namespace = world, region, helm_namespace
@@ -45,12 +47,32 @@ class Discovery:
             unreadable=unreadable,
             addons=await self._asked(world.eks.addons, {}),
             roles=await self._roles(releases),
+            taken=await self._taken(account, releases),
             workloads=await self._workloads(),
             csi_drivers=frozenset(await self._names(CSI_DRIVERS)),
             crds=frozenset(await self._names(CRDS)),
             endpoints=tuple(await self._seen(lambda: endpoints.observed(world.client), [])),
             aws_objects=tuple(await self._aws_objects(bodies)),
             buckets=frozenset(bucket for body in bodies for bucket in endpoints.buckets(body)),
+            model_buckets=frozenset(name for body in bodies for name in endpoints.model_buckets(body)),
+            denied=tuple(dict.fromkeys(self._denied)),
+        )
+
+    async def look_at_addon(self) -> Discovered:
+        """What an upgrade of the add-on needs to know."""
+        world = self._world
+        self._denied += await permissions.missing(world.client, permissions.TO_UPGRADE)
+        account, addons = await self._account(), await self._asked(world.eks.addons, {})
+        inference = addons.get(INFERENCE)
+        arn = str(inference.configuration.get("executionRoleArn") or "") if inference else ""
+        role = await self._asked(partial(world.iam.role, arn), None) if arn else None
+        return Discovered(
+            account=account,
+            addons=addons,
+            roles={arn: role} if role else {},
+            csi_drivers=frozenset(await self._names(CSI_DRIVERS)),
+            crds=frozenset(await self._names(CRDS)),
+            endpoints=tuple(await self._seen(lambda: endpoints.observed(world.client), [])),
             denied=tuple(dict.fromkeys(self._denied)),
         )
 
@@ -66,6 +88,7 @@ class Discovery:
             account=number,
             kubernetes=cluster.version,
             issuer=cluster.issuer,
+            caller=caller,
             known=await self._asked(lambda: world.iam.knows_issuer(cluster.issuer), True),
             addon_versions=versions,
         )
@@ -82,14 +105,41 @@ class Discovery:
             try:
                 read.append(decode(secret))
             except UnreadableRelease as error:
-                if values.OPERATOR_CHART in secret["metadata"]["name"]:
+                if any(chart in secret["metadata"]["name"] for chart in parts.CHARTS):
                     unreadable.append(str(error))
         ours = [
             each
             for each in newest(read).values()
             if values.is_inference(each) and each.status != "uninstalled"
         ]
+        if not any(each.chart == parts.OWN_CHART for each in ours):
+            ours += await self._applied(unreadable)
         return tuple(ours), tuple(unreadable)
+
+    async def _applied(self, unreadable: list[str]) -> list[Release]:
+        """Our own operator where kubectl applied it."""
+
+        async def look() -> list[Release]:
+            found = (await self._world.client.list(DEPLOYMENTS, label_selector=selfhosted.SELECTOR)).items
+            mine = [each for each in found if selfhosted.is_ours(each) and not held_by_eks(each)]
+            if self._helm_namespace:
+                mine = [each for each in mine if each["metadata"]["namespace"] == self._helm_namespace]
+            return [selfhosted.as_release(each, await self._objects(each)) for each in mine]
+
+        try:
+            return await self._seen(look, [])
+        except ValueError as error:
+            unreadable.append(str(error))
+            return []
+
+    async def _objects(self, deployment: Body) -> list[Body]:
+        """What our charts installed beside a Deployment."""
+        namespace, found = deployment["metadata"]["namespace"], NOTHING
+        for resource in (*NAMESPACED, *CLUSTER_WIDE):
+            where = namespace if resource.namespaced else None
+            listed = await self._world.client.list(resource, where, label_selector=selfhosted.SELECTOR)
+            found = [*found, *listed.items]
+        return found
 
     async def _roles(self, releases: tuple[Release, ...]) -> dict[str, Role]:
         found: dict[str, Role] = {}
@@ -100,6 +150,14 @@ class Discovery:
                 if role is not None:
                     found[arn] = role
         return found
+
+    async def _taken(self, account: Account, releases: tuple[Release, ...]) -> dict[str, Role]:
+        """Roles that have the names which the new ones would get."""
+        wanted = {name for each in releases for name in role_names(account, values.read(each)).values()}
+        asked = [
+            (name, await self._asked(partial(self._world.iam.role, name), None)) for name in sorted(wanted)
+        ]
+        return {name: role for name, role in asked if role is not None}
 
     async def _workloads(self) -> tuple[Workload, ...]:
         async def listed() -> list[Body]:

@@ -75,6 +75,13 @@ def buckets(body: Mapping[str, Any]) -> Iterator[str]:
             yield name
 
 
+def model_buckets(body: Mapping[str, Any]) -> Iterator[str]:
+    """Buckets that a resource loads its model from."""
+    source = (body.get("spec") or {}).get("modelSourceConfig") or {}
+    if name := (source.get("s3Storage") or {}).get("bucketName"):
+        yield str(name)
+
+
 async def _ready(client: Client, namespace: str, name: str) -> int:
     try:
         live = await client.get(DEPLOYMENTS, name, namespace)

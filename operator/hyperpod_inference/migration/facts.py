@@ -50,7 +50,8 @@ class AwsObject:
 class Account:
     """The cluster as AWS sees it. issuer: of OIDC, without https://; known: IAM has a provider for it.
 
-    addon_versions: of the inference add-on, those that this Kubernetes version takes, the newest first.
+    caller: ARN of who asks. addon_versions: of the inference add-on, those that this Kubernetes version
+    takes, the newest first.
     """
 
     cluster: str
@@ -60,6 +61,7 @@ class Account:
     kubernetes: str
     issuer: str
     known: bool
+    caller: str = ""
     addon_versions: tuple[str, ...] = ()
 
 
@@ -68,8 +70,9 @@ class Discovered:
     """Everything that the plan is made from.
 
     releases: the newest revision of every release that installed the operator. addons, roles: by name and by
-    ARN. csi_drivers, crds: names of those in the cluster. buckets: TLS buckets that resources name. denied:
-    what the caller may not do, one line each.
+    ARN. taken: roles that have a name that would be given, by name. csi_drivers, crds: names of those in the
+    cluster. buckets, model_buckets: TLS buckets that resources name, and those they load models from.
+    denied: what the caller may not do, one line each.
     """
 
     account: Account
@@ -77,10 +80,12 @@ class Discovered:
     unreadable: tuple[str, ...] = ()
     addons: Mapping[str, Addon] = field(default_factory=dict)
     roles: Mapping[str, Role] = field(default_factory=dict)
+    taken: Mapping[str, Role] = field(default_factory=dict)
     workloads: tuple[Workload, ...] = ()
     csi_drivers: frozenset[str] = frozenset()
     crds: frozenset[str] = frozenset()
     endpoints: tuple[Endpoint, ...] = ()
     aws_objects: tuple[AwsObject, ...] = ()
     buckets: frozenset[str] = frozenset()
+    model_buckets: frozenset[str] = frozenset()
     denied: tuple[str, ...] = ()

@@ -9,7 +9,8 @@ import binascii
 import gzip
 import io
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ SIZE_LIMIT = 64 * 1024 * 1024
 """Bytes of JSON that one release may unpack to; a Secret holds at most one MiB of it packed."""
 
 Values = Mapping[str, Any]
+_SOURCE = re.compile(r"^# Source: (\S+)", re.M)
 
 
 class UnreadableRelease(ValueError):  # noqa: N818 - an outcome, told to a person
@@ -53,14 +55,22 @@ class Release:
 
     def objects(self) -> list[dict[str, Any]]:
         """The manifests of the release, in its order."""
-        return [each for each in yaml.safe_load_all(self.manifest) if isinstance(each, dict)]
+        return [body for _, body in self.sourced()]
+
+    def sourced(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each manifest after the template that it came from, as CHART/charts/SUBCHART/templates/FILE."""
+        for text in _documents(self.manifest):
+            source = _SOURCE.search(text)
+            for body in yaml.safe_load_all(text):
+                if isinstance(body, dict):
+                    yield (source[1] if source else ""), body
 
 
 def decode(secret: Mapping[str, Any]) -> Release:
     """The release in a Secret. Raises UnreadableRelease."""
     where = f"Secret {secret['metadata'].get('namespace')}/{secret['metadata'].get('name')}"
     try:
-        body = json.loads(_unpacked(base64.b64decode(base64.b64decode(secret["data"]["release"]))))
+        body = body_of(secret)
         metadata = body["chart"]["metadata"]
         return Release(
             name=body["name"],
@@ -80,6 +90,18 @@ def decode(secret: Mapping[str, Any]) -> Release:
             f"{where} does not hold a Helm release ({type(error).__name__}: {error}). "
             "See `helm list -A`; restore it from a backup of the cluster, or install the release again"
         ) from error
+
+
+def body_of(secret: Mapping[str, Any]) -> dict[str, Any]:
+    """What Helm stored in a Secret, whole. Raises ValueError and its kin for anything else."""
+    body = json.loads(_unpacked(base64.b64decode(base64.b64decode(secret["data"]["release"]))))
+    return dict(body)
+
+
+def without(manifest: str, source: str) -> str:
+    """A manifest without the objects whose template lies below `source`, as CHART/charts/SUBCHART/."""
+    kept = (text for text in _documents(manifest) if source not in (_SOURCE.search(text) or [""])[0])
+    return "---\n" + "---\n".join(text for text in kept if text.strip())
 
 
 def encode(release: Mapping[str, Any]) -> str:
@@ -109,6 +131,10 @@ def overlaid(below: Values, above: Values) -> dict[str, Any]:
         else:
             made[key] = value
     return made
+
+
+def _documents(manifest: str) -> list[str]:
+    return re.split(r"^---[ \t]*\n", manifest, flags=re.M)
 
 
 def _unpacked(data: bytes) -> bytes:

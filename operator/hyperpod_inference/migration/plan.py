@@ -1,6 +1,6 @@
 """The plan as a value: what would be done in which order, what must be fixed first, and what to know."""
 
-from collections.abc import Iterator
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,13 +16,23 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    command: Literal["migrate", "upgrade"] = "migrate"
     cluster: str
     region: str
     release: str = ""
+    installed: str = ""
+    """Version of the add-on before."""
     version: str = ""
     steps: tuple[AnyStep, ...] = ()
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def start(self) -> str:
+        """What there is now, in words."""
+        if self.command == "upgrade":
+            return f"add-on {self.installed or 'not found'}"
+        return f"release {self.release or 'not found'}"
 
     def as_json(self) -> dict[str, object]:
         """The plan for other programs: each step with what it changes and how it is undone."""
@@ -39,14 +49,3 @@ class Plan(BaseModel):
                 for step in self.steps
             ],
         }
-
-    def lines(self) -> Iterator[str]:
-        """The plan for people."""
-        yield f"Cluster {self.cluster} in {self.region}, Helm release {self.release or 'not found'}"
-        for number, step in enumerate(self.steps, 1):
-            yield f"{number:3}. {step.changes}"
-            yield f"     undo: {step.undone_by}"
-            if step.interrupts:
-                yield f"     traffic: {step.interrupts}"
-        yield from (f"note: {note}" for note in self.notes)
-        yield from (f"FIX FIRST: {problem}" for problem in self.problems)

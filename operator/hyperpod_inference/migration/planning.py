@@ -1,58 +1,41 @@
 """From what was discovered to the plan. Pure; every decision of a migration is made here."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hyperpod_inference.api.errors import InputError
+from hyperpod_inference.api.names import GROUP, OPERATOR_NAMESPACE
 from hyperpod_inference.installation.compatibility import DEPENDENCIES as FLOORS
 from hyperpod_inference.installation.compatibility import INFERENCE
-from hyperpod_inference.migration import values
-from hyperpod_inference.migration.configuration import configuration, needs_cluster_arn, version_of
-from hyperpod_inference.migration.facts import Discovered, Workload
-from hyperpod_inference.migration.helm import Release
+from hyperpod_inference.migration import problems, values
+from hyperpod_inference.migration.configuration import configuration, version_of
+from hyperpod_inference.migration.controllers import brought, others
+from hyperpod_inference.migration.dependencies import Dependency, absent, carried, role_of
+from hyperpod_inference.migration.facts import Discovered
+from hyperpod_inference.migration.parts import OWN_CHART, REPLACED, Part, is_parent, own_source, parts
 from hyperpod_inference.migration.plan import Plan
-from hyperpod_inference.migration.roles import new_roles
+from hyperpod_inference.migration.roles import arn, new_roles
+from hyperpod_inference.migration.selfhosted import leaves
 from hyperpod_inference.migration.steps import (
     AnyStep,
     DropRecords,
+    EditRecord,
     InstallAddon,
+    MakeRole,
     RemoveObjects,
     ScaleDown,
     TagObject,
+    TakeFinalizers,
     Verify,
 )
 from hyperpod_inference.migration.steps.tags import KEY, VALUE
-from hyperpod_inference.migration.values import HelmValues
+from hyperpod_inference.migration.values import PARENT_KEYS, HelmValues
 
-SETTLED = frozenset({"deployed"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dependency:
-    """An add-on that the inference add-on needs.
-
-    sign: the CSIDriver or CRD by which it is known to be there. role: the field of HelmValues that holds its
-    role, '' when it needs none. flag: the option that gives it by hand.
-    """
-
-    addon: str
-    sign: str
-    role: str = ""
-    flag: str = ""
-
-
-DEPENDENCIES = (
-    Dependency(
-        addon="aws-mountpoint-s3-csi-driver",
-        sign="s3.csi.aws.com",
-        role="s3_role_arn",
-        flag="--s3-mountpoint-role-arn",
-    ),
-    Dependency(
-        addon="aws-fsx-csi-driver", sign="fsx.csi.aws.com", role="fsx_role_arn", flag="--fsx-role-arn"
-    ),
-    Dependency(addon="cert-manager", sign="certificates.cert-manager.io"),
-)
+PAUSES = {
+    Part.OPERATOR: "changes to endpoints are not acted on",
+    Part.ALB: "load balancers are not changed",
+    Part.KEDA: "nothing is scaled",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,170 +54,159 @@ class Options:
 def plan(found: Discovered, options: Options) -> Plan:
     """The plan, or what must be fixed first."""
     account = found.account
-    problems = [*_problems(found)]
-    if problems:
-        return Plan(cluster=account.cluster, region=account.region, problems=tuple(problems))
-    release = found.releases[0]
-    settings = values.read(release)
-    version = options.version or version_of(account.addon_versions)
-    problems = [*_unset(found, settings, version, options)]
-    head = {
-        "cluster": account.cluster,
-        "region": account.region,
-        "release": f"{release.namespace}/{release.name}",
-    }
-    notes = (*_notes(found, release, settings),)
-    if problems:
-        return Plan(**head, version=version, problems=tuple(problems), notes=notes)
-    try:
-        steps = tuple(_steps(found, release, settings, version, options))
-    except InputError as error:
-        return Plan(**head, version=version, problems=error.lines, notes=notes)
-    return Plan(**head, version=version, steps=steps, notes=notes)
+    if why := (*problems.of_the_start(found),):
+        return Plan(cluster=account.cluster, region=account.region, problems=why)
+    return _Planning(found, options).plan()
 
 
-def _problems(found: Discovered) -> Iterator[str]:
-    """What keeps any plan from being made."""
-    yield from found.denied
-    yield from found.unreadable
-    if not found.releases and not found.unreadable:
-        yield (
-            "No Helm release of the inference operator was found in any namespace. "
-            f"Looked for charts {', '.join(values.CHARTS)}, and for {values.PARENT_CHART} with the operator "
-            "enabled; see `helm list -A`."
-        )
-    if len(found.releases) > 1:
-        listed = ", ".join(f"{each.namespace}/{each.name}" for each in found.releases)
-        yield f"There are several releases of the operator: {listed}. Choose one with --helm-namespace."
-    for release in found.releases:
-        if release.status not in SETTLED:
-            yield (
-                f"Helm release {release.namespace}/{release.name} is {release.status!r}, not 'deployed'. "
-                f"Finish or undo it first: `helm rollback {release.name} -n {release.namespace}`."
-            )
-    if addon := found.addons.get(INFERENCE):
-        yield (
-            f"The add-on {INFERENCE} {addon.version} exists already and is {addon.status}. "
-            "Nothing is left to migrate; if an earlier migration was cut off, go on with --resume."
-        )
+class _Planning:
+    """One release, and what was decided about it."""
 
-
-def _unset(found: Discovered, settings: HelmValues, version: str, options: Options) -> Iterator[str]:
-    """What the values and the cluster lack for this version of the add-on."""
-    account = found.account
-    if settings.eks_cluster_name not in ("", account.cluster):
-        yield (
-            f"--cluster-name: got {account.cluster}, the release was installed for "
-            f"{settings.eks_cluster_name}: the kubeconfig's context and the name must mean the same cluster."
-        )
-    if not account.known:
-        yield (
-            f"IAM has no OIDC provider for {account.issuer or 'this cluster'}: "
-            f"`eksctl utils associate-iam-oidc-provider --cluster {account.cluster} --approve`."
-        )
-    if account.addon_versions and version not in account.addon_versions:
-        yield (
-            f"--addon-version: got {version}, EKS offers for Kubernetes {account.kubernetes}: "
-            f"{', '.join(account.addon_versions)}."
-        )
-    needed = {"executionRoleArn": settings.execution_role_arn, "tlsCertificateS3Bucket": settings.tls_bucket}
-    if needs_cluster_arn(version):
-        needed["hyperpodClusterArn"] = settings.hyperpod_cluster_arn
-    if settings.alb_enabled:
-        needed["alb.serviceAccount.roleArn"] = settings.alb_role_arn
-    if settings.keda_enabled:
-        needed["keda.podIdentity.aws.irsa.roleArn"] = settings.keda_role_arn
-    for name, value in needed.items():
-        if not value:
-            yield f"The release has no {name}: `helm upgrade ... --reuse-values --set {name}=...` first."
-    for field_name in ("execution_role_arn", "alb_role_arn", "keda_role_arn", "gated_model_role_arn"):
-        arn = getattr(settings, field_name)
-        if arn and arn not in found.roles:
-            yield f"The role {arn} of the release does not exist: create it, or correct the release's values."
-    if not options.skip_dependencies:
-        for dependency in _absent(found):
-            if dependency.role and not _role(dependency, settings, options):
-                yield f"{dependency.addon} is missing and no role is known for it: give {dependency.flag}."
-
-
-def _notes(found: Discovered, release: Release, settings: HelmValues) -> Iterator[str]:
-    for dropped in settings.dropped:
-        yield f"not carried over, the add-on has no place for it: {dropped}"
-    for name in ("keda-operator", "aws-load-balancer-controller", "hyperpod-inference-operator-alb"):
-        for each in found.workloads:
-            if each.name == name and each.release != release.name:
-                yield f"left alone: Deployment {each.namespace}/{name}, which this release did not install"
-    for thing in found.aws_objects:
-        if thing.tags is None:
-            yield f"{thing.id} (of {thing.of}) is not tagged: {thing.error}"
-
-
-def _steps(
-    found: Discovered, release: Release, settings: HelmValues, version: str, options: Options
-) -> Iterator[AnyStep]:
-    """In this order, so that no two operators ever work against each other."""
-    for thing in found.aws_objects:
-        if thing.tags is not None and thing.tags.get(KEY) != VALUE:
-            yield TagObject(target=thing.id, of=thing.of)
-    roles = new_roles(found, settings)
-    yield from roles.values()
-    if not options.skip_dependencies:
-        for dependency in _absent(found):
-            yield InstallAddon(
-                name=dependency.addon,
-                version=FLOORS[dependency.addon],
-                role_arn=_role(dependency, settings, options),
-                preserve=False,
-                seconds=options.seconds,
-            )
-    yield from _scaled(found.workloads, release)
-    yield InstallAddon(
-        name=INFERENCE,
-        version=version,
-        configuration=configuration(found.account, settings, roles, version),
-        operator=True,
-        seconds=options.seconds,
-    )
-    named = tuple(str(each) for each in found.endpoints)
-    yield Verify(ready=tuple(str(each) for each in found.endpoints if each.ready), all=named)
-    yield RemoveObjects(release=release.name, namespace=release.namespace, objects=_references(release))
-    yield DropRecords(release=release.name, namespace=release.namespace)
-
-
-def _scaled(workloads: Iterable[Workload], release: Release) -> Iterator[ScaleDown]:
-    """The operator first: it must not undo what its successor does."""
-    pauses = {
-        "controller-manager": "changes to endpoints are not acted on",
-        "-alb": "load balancers are not changed",
-        "keda": "nothing is scaled",
-    }
-    for mark, what in pauses.items():
-        for each in workloads:
-            if each.release == release.name and mark in each.name:
-                yield ScaleDown(namespace=each.namespace, name=each.name, pauses=what)
-
-
-def _absent(found: Discovered) -> Iterator[Dependency]:
-    """Dependencies that nobody installed, be it as an add-on, by Helm or otherwise."""
-    for dependency in DEPENDENCIES:
-        if dependency.addon not in found.addons and dependency.sign not in found.csi_drivers | found.crds:
-            yield dependency
-
-
-def _role(dependency: Dependency, settings: HelmValues, options: Options) -> str:
-    """The role given by hand, else the one that the release had for the driver; '' for none."""
-    if not dependency.role:
-        return ""
-    return options.roles.get(dependency.role) or str(getattr(settings, dependency.role))
-
-
-def _references(release: Release) -> tuple[dict[str, str], ...]:
-    return tuple(
-        {
-            "apiVersion": each["apiVersion"],
-            "kind": each["kind"],
-            "namespace": each["metadata"].get("namespace") or "",
-            "name": each["metadata"]["name"],
+    def __init__(self, found: Discovered, options: Options) -> None:
+        (self._release,) = found.releases
+        self._found, self._options = found, options
+        self._settings: HelmValues = values.read(self._release)
+        self._version = options.version or version_of(found.account.addon_versions)
+        self._parts = parts(self._release)
+        self._missing = [] if options.skip_dependencies else [*absent(found)]
+        self._adopted = [] if options.skip_dependencies else [*carried(found, self._release)]
+        self._controllers = brought(found, self._release, self._settings)
+        drivers = {
+            each.part
+            for each in (*self._missing, *self._adopted)
+            if each.role and not role_of(each, self._settings, options.roles)
         }
-        for each in release.objects()
-    )
+        self._roles = new_roles(found, self._settings, self._controllers | drivers)
+
+    def plan(self) -> Plan:
+        """All of it."""
+        found, release = self._found, self._release
+        head = {
+            "cluster": found.account.cluster,
+            "region": found.account.region,
+            "release": f"{release.namespace}/{release.name}",
+            "version": self._version,
+        }
+        notes = (*self._notes(),)
+        why = [
+            *problems.of_the_settings(found, self._settings, self._version),
+            *problems.of_the_floors(found),
+            *problems.of_the_roles(found, self._roles),
+        ]
+        if why:
+            return Plan(**head, problems=tuple(why), notes=notes)
+        try:
+            steps = (*self._steps(),)
+        except InputError as error:
+            return Plan(**head, problems=error.lines, notes=notes)
+        return Plan(**head, steps=steps, notes=notes)
+
+    def _notes(self) -> Iterator[str]:
+        for dropped in self._settings.dropped:
+            yield f"not carried over, the add-on has no place for it: {dropped}"
+        for each in others(self._found, self._release):
+            yield f"left alone: Deployment {each.namespace}/{each.name}, which this release did not install"
+        named = {Part.ALB: self._settings.alb_role_arn, Part.KEDA: self._settings.keda_role_arn}
+        for part in sorted(self._controllers):
+            if not named[part]:
+                yield f"the release names no role for {part.value}: a new one gets what AWS publishes for it"
+        for part, objects in self._parts.items():
+            if part not in (*REPLACED, *(each.part for each in self._adopted)):
+                yield f"left alone: {len(objects)} objects of {part.value} that the release installed"
+        for thing in self._found.aws_objects:
+            if thing.tags is None:
+                yield f"{thing.id} (of {thing.of}) is not tagged: {thing.error}"
+        if self._release.chart == OWN_CHART:
+            yield (
+                "AWS's operator takes over what this project's made. It is closed: what it does to routers, "
+                "caches and certificates that it did not make itself is not known here."
+            )
+
+    def _steps(self) -> Iterator[AnyStep]:
+        """In this order, so that no two operators ever work against each other."""
+        found = self._found
+        for thing in found.aws_objects:
+            if thing.tags is not None and thing.tags.get(KEY) != VALUE:
+                yield TagObject(target=thing.id, of=thing.of)
+        yield from self._roles.values()
+        for dependency in self._missing:
+            yield self._dependency(dependency)
+        for dependency in self._adopted:
+            yield self._removal(dependency.part, dependency.pauses)
+            yield self._dependency(dependency)
+        yield from self._scaled()
+        own = self._release.chart == OWN_CHART
+        if own:  # the add-on's objects have the same names, and selectors that cannot be changed
+            yield self._removal(Part.OPERATOR, PAUSES[Part.OPERATOR])
+            yield TakeFinalizers()  # after the webhook went, which would refuse the change
+        yield self._inference()
+        named = tuple(str(each) for each in found.endpoints)
+        yield Verify(ready=tuple(str(each) for each in found.endpoints if each.ready), all=named)
+        for part in REPLACED:
+            if part in self._parts and not own:
+                yield self._removal(part)
+        yield from self._records()
+
+    def _dependency(self, dependency: Dependency) -> InstallAddon:
+        # Deleting cert-manager's add-on whole would delete its CRDs, and so every certificate.
+        keeps = dependency.part is Part.CERT_MANAGER and dependency in self._adopted
+        return InstallAddon(
+            name=dependency.addon,
+            version=FLOORS[dependency.addon],
+            role_arn=self._role(dependency),
+            preserve=keeps,
+            namespace=dependency.addon if keeps else "",
+            seconds=self._options.seconds,
+        )
+
+    def _role(self, dependency: Dependency) -> str:
+        if given := role_of(dependency, self._settings, self._options.roles):
+            return given
+        made: MakeRole | None = self._roles.get(dependency.role_key)
+        return arn(self._found.account, made.name) if made else ""
+
+    def _inference(self) -> InstallAddon:
+        return InstallAddon(
+            name=INFERENCE,
+            version=self._version,
+            configuration=configuration(
+                self._found.account, self._settings, self._roles, self._controllers, self._version
+            ),
+            namespace=OPERATOR_NAMESPACE,
+            group=GROUP,
+            seconds=self._options.seconds,
+        )
+
+    def _scaled(self) -> Iterator[ScaleDown]:
+        """The operator first: it must not undo what its successor does."""
+        there = {(each.namespace, each.name) for each in self._found.workloads}
+        for part in REPLACED:
+            for each in self._parts.get(part, ()):
+                if each["kind"] == "Deployment" and (each["namespace"], each["name"]) in there:
+                    yield ScaleDown(namespace=each["namespace"], name=each["name"], pauses=PAUSES[part])
+
+    def _removal(self, part: Part, pauses: str = "") -> RemoveObjects:
+        release = self._release
+        objects = self._parts[part]
+        if release.chart == OWN_CHART:
+            objects = [each for each in objects if leaves(each)]
+        return RemoveObjects(
+            release=release.name,
+            namespace=release.namespace,
+            part=part.value,
+            pauses=pauses,
+            objects=tuple(objects),
+        )
+
+    def _records(self) -> Iterator[AnyStep]:
+        release = self._release
+        if is_parent(release):
+            yield EditRecord(
+                release=release.name,
+                namespace=release.namespace,
+                secret=release.secret,
+                source=own_source(release),
+                switch=PARENT_KEYS[0],
+            )
+        elif release.secret:
+            yield DropRecords(release=release.name, namespace=release.namespace)

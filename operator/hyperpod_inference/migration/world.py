@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from hyperpod_inference.cloud.addons import Eks
+from hyperpod_inference.cloud.errors import CloudError, is_passing
 from hyperpod_inference.cloud.roles import Iam
 from hyperpod_inference.cloud.tagging import Tagging
 from hyperpod_inference.kube.client import Client
@@ -29,12 +30,24 @@ class World:
     """Seconds between two looks at something that takes its time."""
 
     async def until(self, what: str, look: Callable[[], Awaitable[str]], within: float) -> None:
-        """Wait until `look` answers ''; anything else it says is why not yet. Raises OutOfTime."""
+        """Wait until `look` answers ''; anything else it says is why not yet. Raises OutOfTime.
+
+        An AWS that is busy or out of reach is waited for as well.
+        """
         deadline, told = self.now() + within, ""
-        while why := await look():
+        while why := await _seen(look):
             if self.now() >= deadline:
                 raise OutOfTime(f"{what}: not after {within:.0f} s; last seen: {why}")
             if why != told:
                 self.say(f"{what}: {why}")
                 told = why
             await self.pause(self.poll)
+
+
+async def _seen(look: Callable[[], Awaitable[str]]) -> str:
+    try:
+        return await look()
+    except CloudError as error:
+        if not is_passing(error):
+            raise
+        return str(error)

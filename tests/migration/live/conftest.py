@@ -6,6 +6,7 @@ Deployments that wait stand for the old and the new one; what EKS does in a clus
 """
 
 import asyncio
+import contextlib
 import copy
 import json
 import time
@@ -28,7 +29,6 @@ from hyperpod_inference.kube.resources import (
     CRDS,
     DEPLOYMENTS,
     SECRETS,
-    SERVICES,
     Resource,
     resource_for,
 )
@@ -36,7 +36,7 @@ from hyperpod_inference.local.aws.double import AwsDouble
 from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.local.install import install, wait_for
 from hyperpod_inference.migration.endpoints import ENDPOINTS
-from hyperpod_inference.migration.steps.owned import EKS_MANAGER, held
+from hyperpod_inference.migration.steps.owned import CLUSTER_WIDE, EKS_MANAGER, NAMESPACED, identity
 from hyperpod_inference.migration.world import World
 
 Body = dict[str, Any]
@@ -57,7 +57,10 @@ class HandClock:
 
 
 class ActingEks:
-    """What EKS does in the cluster: an add-on that is being created gets its objects, under EKS's manager."""
+    """What EKS does in the cluster: an add-on that is made or updated gets its objects, under EKS's manager.
+
+    The operator's pods carry the version, so a new one replaces them.
+    """
 
     def __init__(self, client: Client, eks: Eks, clock: HandClock, objects: list[Body]) -> None:
         self._client, self._eks, self._clock, self._objects = client, eks, clock, objects
@@ -65,16 +68,22 @@ class ActingEks:
     async def pause(self, _seconds: float) -> None:
         """A minute of AWS's time, and a moment of the cluster's."""
         addon = await asyncio.to_thread(self._eks.addon, INFERENCE)
-        if addon is not None and addon.status == "CREATING":
-            for body in self._objects:
-                await self._client.apply(body, EKS_MANAGER)
+        if addon is not None and addon.status in ("CREATING", "UPDATING"):
+            await self.bring(addon.version)
         self._clock.now += timedelta(minutes=1)
         await asyncio.sleep(0.1)
 
+    async def bring(self, version: str) -> None:
+        """The objects of a version are applied."""
+        for body in copy.deepcopy(self._objects):
+            if body["kind"] == "Deployment":
+                body["spec"]["template"]["metadata"]["annotations"] = {"version": version}
+            await self._client.apply(body, EKS_MANAGER)
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """A cluster of its own: other tests' operators carry the names that matter here."""
+    """A cluster for these tests: other tests' operators carry the names that matter here."""
     cluster = LocalCluster(tmp_path_factory.mktemp("migration"))
     cluster.up(stay=False)
     yield cluster
@@ -139,9 +148,44 @@ async def helm_installed(
 ) -> AsyncIterator[None]:
     """The release in the cluster, as Helm leaves it, and an endpoint that serves."""
     given = values | {"executionRoleArn": "arn:aws:iam::111122223333:role/SageMakerHyperPodInference-old"}
+    await beside(client, HELM_SERVICE)
+    for body in release().objects():
+        await client.apply(body, "helm")
+    await client.create(SECRETS, release_secret(given))
+    await client.create(SECRETS, release_secret(given, version=2))
+    try:
+        await serve(client)
+        yield
+    finally:
+        await remove_all(client)
+
+
+@pytest.fixture
+async def addon_installed(
+    client: Client, world: World, addon_objects: list[Body], clock: HandClock
+) -> AsyncIterator[ActingEks]:
+    """The add-on v1.4.0 in the cluster, and an endpoint that serves; what EKS does goes on."""
+    await beside(client, names.WEBHOOK_SERVICE)
+    configuration = {
+        "executionRoleArn": "arn:aws:iam::111122223333:role/SageMakerHyperPodInference-old",
+        "tlsCertificateS3Bucket": "hyperpod-tls-example",
+        "hyperpodClusterArn": "arn:aws:sagemaker:us-west-2:111122223333:cluster/abcdefgh1234",
+    }
+    world.eks.create(INFERENCE, "v1.4.0-eksbuild.1", configuration)
+    acting = ActingEks(client, world.eks, clock, addon_objects)
+    await acting.pause(0)
+    try:
+        await serve(client)
+        yield acting
+    finally:
+        await remove_all(client)
+
+
+async def beside(client: Client, converter: str) -> None:
+    """What is there whoever installed the operator: namespaces, our CRDs, drivers and cert-manager."""
     for namespace in ("team", names.OPERATOR_NAMESPACE):
         await client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, "test")
-    await install(client, converted_by(HELM_SERVICE))
+    await install(client, converted_by(converter))
     for driver in ("s3.csi.aws.com", "fsx.csi.aws.com"):
         body = {
             "apiVersion": CSI_DRIVERS.api_version,
@@ -151,15 +195,13 @@ async def helm_installed(
         }
         await client.apply(body, "test")
     await client.apply(sign_of_cert_manager(), "test")
-    for body in release().objects():
-        await client.apply(body, "helm")
-    await client.create(SECRETS, release_secret(given))
-    await client.create(SECRETS, release_secret(given, version=2))
+
+
+async def serve(client: Client) -> None:
+    """An endpoint, until it serves."""
     for body in endpoint():
         await client.apply(body, "test")
     await wait_for("the endpoint", lambda: serving(client), 90.0)
-    yield
-    await remove_all(client)
 
 
 @pytest.fixture
@@ -216,7 +258,10 @@ def state(client: Client, session: Session) -> Callable[[], Any]:
             found[name] = iam.role(name)
         return {
             "roles": found,
-            "addons": sorted(Eks(session, "example").addons()),
+            "addons": {
+                name: (found.version, found.configuration)
+                for name, found in Eks(session, "example").addons().items()
+            },
             "tags": Tagging(session).read("s3://hyperpod-tls-example/chat.pem"),
             "releases": sorted(
                 each["metadata"]["name"]
@@ -226,11 +271,13 @@ def state(client: Client, session: Session) -> Callable[[], Any]:
                 (each["metadata"]["namespace"], each["metadata"]["name"], each["spec"]["replicas"])
                 for each in (await client.list(DEPLOYMENTS)).items
             ),
-            "services": sorted(each["metadata"]["name"] for each in (await client.list(SERVICES)).items),
-            "accounts": sorted(
-                each["metadata"]["name"]
-                for each in (await client.list(SERVICE_ACCOUNTS, names.OPERATOR_NAMESPACE)).items
+            "objects": sorted([identity(each) for each in await everything(client)]),
+            "selectors": sorted(
+                str(each["spec"]["selector"]) for each in (await client.list(DEPLOYMENTS)).items
             ),
+            "finalizers": [
+                each["metadata"].get("finalizers") for each in (await client.list(ENDPOINTS)).items
+            ],
             "conversion": sorted(
                 each["spec"]["conversion"]["webhook"]["clientConfig"]["service"]["name"]
                 for each in (await client.list(CRDS)).items
@@ -242,6 +289,20 @@ def state(client: Client, session: Session) -> Callable[[], Any]:
     return look
 
 
+async def everything(client: Client) -> list[Body]:
+    """Whatever an installation may have put into the operator's namespace or cluster-wide."""
+    found: list[Body] = []
+    for resource in NAMESPACED:
+        found += (await client.list(resource, names.OPERATOR_NAMESPACE)).items
+    for resource in CLUSTER_WIDE:
+        found += [
+            each
+            for each in (await client.list(resource)).items
+            if each["metadata"]["name"].startswith("hyperpod-inference")
+        ]
+    return found
+
+
 def converted_by(service: str) -> list[Body]:
     """The CRDs with this Service as the converter."""
     made = copy.deepcopy(crds())
@@ -251,6 +312,24 @@ def converted_by(service: str) -> list[Body]:
             webhook = {"clientConfig": {"service": where}, "conversionReviewVersions": ["v1"]}
             crd["spec"]["conversion"] = {"strategy": "Webhook", "webhook": webhook}
     return made
+
+
+@pytest.fixture(name="beside")
+def beside_of_all() -> Callable[..., Any]:
+    """await beside(client, converter)."""
+    return beside
+
+
+@pytest.fixture(name="serve")
+def serve_for_all() -> Callable[..., Any]:
+    """await serve(client)."""
+    return serve
+
+
+@pytest.fixture(name="remove_all")
+def remove_all_of_all() -> Callable[..., Any]:
+    """await remove_all(client)."""
+    return remove_all
 
 
 def sign_of_cert_manager() -> Body:
@@ -326,15 +405,17 @@ async def serving(client: Client) -> str | None:
 async def remove_all(client: Client) -> None:
     """A cluster as if nothing had been installed."""
     for body in endpoint():
+        if body["kind"] == names.KIND_ENDPOINT:
+            with contextlib.suppress(NotFound):
+                await client.patch(ENDPOINTS, "chat", "team", {"metadata": {"finalizers": None}})
         await gone(client, resource_for(body) if body["kind"] != names.KIND_ENDPOINT else ENDPOINTS, body)
     for secret in (await client.list(SECRETS, label_selector="owner=helm")).items:
         await gone(client, SECRETS, secret)
     for live in (await client.list(DEPLOYMENTS)).items:
         await gone(client, DEPLOYMENTS, live)
-    for obj in await held(client, names.OPERATOR_NAMESPACE):
-        await gone(client, await client.resource_of(obj), obj)
-    for service in (await client.list(SERVICES, names.OPERATOR_NAMESPACE)).items:
-        await gone(client, SERVICES, service)
+    for obj in await everything(client):
+        if obj["metadata"]["name"] not in ("default", "kube-root-ca.crt"):
+            await gone(client, await client.resource_of(obj), obj)
 
 
 async def gone(client: Client, resource: Resource, body: Body) -> None:

@@ -14,7 +14,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from hyperpod_inference.local.aws import ACCOUNT, REGION, managed_policies
+from hyperpod_inference.local.aws import ACCOUNT, REGION, managed_policies, simulate
 from hyperpod_inference.local.aws.acm import keep_tags
 from hyperpod_inference.local.aws.app import App
 from hyperpod_inference.local.aws.cloudformation.install import install
@@ -51,6 +51,7 @@ class AwsDouble:
         self._settings = Settings(clock, transition, CATALOGUE, lambda: self.url)
         self.region = region
         self.faults = Faults()
+        simulate.install(self.faults)
         self.reset()
         moto = DomainDispatcherApplication(create_backend_app)
         application = App(moto, ACCOUNT, WORLDS, self.faults)

@@ -57,6 +57,11 @@ class Faults:
         with self._lock:
             self._rules.clear()
 
+    def rules(self) -> tuple[Fault, ...]:
+        """Those in force now."""
+        with self._lock:
+            return tuple(self._rules)
+
     def take(self, action: str) -> Fault | None:
         """The rule that strikes this call, counted; None when it may pass."""
         with self._lock:

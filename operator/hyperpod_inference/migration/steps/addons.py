@@ -1,23 +1,18 @@
-"""EKS add-ons: the inference add-on itself and those that it depends on."""
+"""EKS add-ons: the inference add-on itself and those that it depends on, created and waited for."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import Field
 
-from hyperpod_inference.api.names import GROUP, OPERATOR_NAMESPACE
 from hyperpod_inference.cloud.errors import Exists
 from hyperpod_inference.kube.resources import CRDS
+from hyperpod_inference.migration.facts import Account
 from hyperpod_inference.migration.steps.base import Before, Step
-from hyperpod_inference.migration.steps.owned import conversions, held, identity, remove
-from hyperpod_inference.migration.world import OutOfTime, World
-
-GOING = frozenset({"CREATING", "UPDATING", "DELETING"})
-FAILED = frozenset({"CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"})
-
-
-class AddonFailed(OutOfTime):
-    """EKS could not make the add-on work; the text holds its reasons."""
+from hyperpod_inference.migration.steps.owned import definitions, held, identity, remove
+from hyperpod_inference.migration.steps.waiting import FAILED, GOING, until_it_works
+from hyperpod_inference.migration.world import World
 
 
 class InstallAddon(Step):
@@ -29,8 +24,10 @@ class InstallAddon(Step):
     configuration: dict[str, Any] = Field(default_factory=dict)
     role_arn: str = ""
     preserve: bool = True
-    operator: bool = False
-    """It is the inference add-on: what it holds in the cluster is noted, and removed on the way back."""
+    namespace: str = ""
+    """Where what EKS holds is noted, and removed on the way back, CRDs apart; '' leaves that to EKS."""
+    group: str = ""
+    """The API group whose CRDs are noted, and put back on the way back."""
     seconds: float = 1800.0
 
     @property
@@ -47,16 +44,26 @@ class InstallAddon(Step):
     @property
     def undone_by(self) -> str:
         """How it is undone."""
-        kept = "keeping CRDs and resources" if self.operator or self.preserve else "with its objects"
+        kept = "keeping CRDs and resources" if self.preserve else "with its objects"
         return f"deletes the add-on, {kept}"
 
+    def actions(self, account: Account) -> Iterable[tuple[str, str]]:
+        """EKS's calls for an add-on."""
+        cluster = f"arn:{account.partition}:eks:{account.region}:{account.account}:cluster/{account.cluster}"
+        yield "eks:CreateAddon", cluster
+        yield "eks:TagResource", f"{cluster.replace(':cluster/', ':addon/')}/{self.name}/*"
+        yield "eks:DeleteAddon", f"{cluster.replace(':cluster/', ':addon/')}/{self.name}/*"
+        if self.role_arn:
+            yield "iam:PassRole", self.role_arn
+
     async def before(self, world: World) -> Before:
-        """Whether it exists; for the inference add-on also who converts the resources, and what EKS holds."""
+        """Whether it exists, what EKS holds, and the CRDs as they are."""
         found = await asyncio.to_thread(world.eks.addon, self.name)
-        made: Before = {"existed": found is not None}
-        if self.operator:
-            made["conversions"] = await conversions(world.client, GROUP)
-            made["held"] = sorted(identity(obj) for obj in await held(world.client, OPERATOR_NAMESPACE))
+        made: Before = {"existed": found is not None, "held": [], "crds": {}}
+        if self.namespace:
+            made["held"] = sorted(identity(obj) for obj in await held(world.client, self.namespace))
+        if self.group:
+            made["crds"] = await definitions(world.client, self.group)
         return made
 
     async def run(self, world: World, before: Before) -> None:
@@ -72,35 +79,22 @@ class InstallAddon(Step):
                 )
             except Exists:
                 world.say(f"{self.name} is being created already")
-        await world.until(f"add-on {self.name}", lambda: self._waiting(world), self.seconds)
+        await until_it_works(world, self.name, self.seconds)
 
     async def undo(self, world: World, before: Before) -> None:
-        """Delete it, and what it brought; give the CRDs their webhook back."""
+        """Delete it, and what it brought; give the CRDs back what they said."""
         if before["existed"]:
             return
-        await self._delete(world, preserve=self.preserve or self.operator)
-        if not self.operator:
-            return
-        old = set(before["held"])
-        for obj in await held(world.client, OPERATOR_NAMESPACE):
-            if identity(obj) not in old:
-                await remove(world.client, await world.client.resource_of(obj), obj)
-        now = await conversions(world.client, GROUP)
-        for name, conversion in before["conversions"].items():
-            if name in now and now[name] != conversion:
-                await world.client.patch(CRDS, name, None, {"spec": {"conversion": conversion}})
-
-    async def _waiting(self, world: World) -> str:
-        """'' when it works. A DEGRADED add-on may still come round; a failed one does not."""
-        found = await asyncio.to_thread(world.eks.addon, self.name)
-        if found is None:
-            return "it is not there yet"
-        issues = "; ".join(found.issues)
-        if found.status in FAILED:
-            raise AddonFailed(f"add-on {self.name} is {found.status}: {issues or 'EKS gives no reason'}")
-        if found.status == "ACTIVE" and not issues:
-            return ""
-        return f"{found.status}{': ' if issues else ''}{issues}"
+        await self._delete(world, preserve=self.preserve)
+        if self.namespace:
+            old = set(before["held"])
+            for obj in await held(world.client, self.namespace):
+                if identity(obj) not in old:
+                    await remove(world.client, await world.client.resource_of(obj), obj)
+        now = await definitions(world.client, self.group) if self.group else {}
+        for name, spec in before["crds"].items():
+            if name in now and now[name] != spec:
+                await world.client.patch(CRDS, name, None, {"spec": spec})
 
     async def _delete(self, world: World, *, preserve: bool) -> None:
         async def gone() -> str:

@@ -1,10 +1,12 @@
 """What every step can do."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from hyperpod_inference.migration.facts import Account
 from hyperpod_inference.migration.world import World
 
 Before = dict[str, Any]
@@ -37,6 +39,10 @@ class Step(BaseModel, ABC):
     def interrupts(self) -> str:
         """What could interrupt traffic meanwhile; '' when nothing does."""
         return ""
+
+    def actions(self, account: Account) -> Iterable[tuple[str, str]]:
+        """What it writes in AWS, doing and undoing: IAM actions, each with the ARN it is about."""
+        return ()
 
     @abstractmethod
     async def before(self, world: World) -> Before:

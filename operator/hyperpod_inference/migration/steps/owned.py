@@ -9,6 +9,7 @@ from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.resources import (
     CONFIG_MAPS,
     CRDS,
+    DAEMON_SETS,
     DEPLOYMENTS,
     SECRETS,
     SERVICE_ACCOUNTS,
@@ -27,6 +28,7 @@ def _rbac(plural: str, kind: str, *, namespaced: bool) -> Resource:
 
 NAMESPACED = (
     DEPLOYMENTS,
+    DAEMON_SETS,
     SERVICES,
     SERVICE_ACCOUNTS,
     CONFIG_MAPS,
@@ -74,10 +76,13 @@ def identity(obj: Mapping[str, Any]) -> str:
     return f"{obj['kind']} {metadata.get('namespace') or '-'}/{metadata['name']}"
 
 
-async def conversions(client: Client, group: str) -> dict[str, Any]:
-    """`spec.conversion` of each CRD of the group, by name: whose webhook converts."""
+async def definitions(client: Client, group: str) -> dict[str, Any]:
+    """What each CRD of the group says of its versions, and of whose webhook converts them, by name."""
     crds = (await client.list(CRDS)).items
-    return {crd["metadata"]["name"]: crd["spec"].get("conversion") for crd in _of(crds, group)}
+    return {
+        crd["metadata"]["name"]: {key: crd["spec"].get(key) for key in ("versions", "conversion")}
+        for crd in _of(crds, group)
+    }
 
 
 async def remove(client: Client, resource: Resource, obj: Mapping[str, Any]) -> None:

@@ -1,11 +1,11 @@
-"""What is left of the Helm release once the add-on works: objects nobody needs, and Helm's records."""
+"""Objects of the release that make room for those of an add-on, or that nobody needs once it works."""
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
 from hyperpod_inference.kube.errors import AlreadyExists, NotFound
-from hyperpod_inference.kube.resources import SECRETS, Body
+from hyperpod_inference.kube.resources import Body
 from hyperpod_inference.migration.steps.base import Before, Step
 from hyperpod_inference.migration.steps.owned import held_by_eks, identity, remove
 from hyperpod_inference.migration.world import World
@@ -18,25 +18,30 @@ _SERVER_FIELDS = ("uid", "resourceVersion", "generation", "creationTimestamp", "
 
 
 class RemoveObjects(Step):
-    """Objects of the release go, except what the add-on holds, CRDs, namespaces and volumes."""
+    """Objects of the release go, except what an add-on holds, CRDs, namespaces and volumes."""
 
     kind: Literal["remove-objects"] = "remove-objects"
     release: str
     namespace: str
+    part: str
+    """Which part of the release it is, in words."""
+    pauses: str = ""
+    """What does not happen until an add-on takes over."""
     objects: tuple[dict[str, str], ...]
     """apiVersion, kind, namespace and name of each object of the release's manifest."""
 
     @property
     def id(self) -> str:
-        """remove-objects/NAMESPACE/RELEASE."""
-        return f"remove-objects/{self.namespace}/{self.release}"
+        """remove-objects/NAMESPACE/RELEASE/PART."""
+        part = self.part.removeprefix("the ").replace(" ", "-")
+        return f"remove-objects/{self.namespace}/{self.release}/{part}"
 
     @property
     def changes(self) -> str:
         """What it changes."""
         return (
-            f"deletes those of the {len(self.objects)} objects of Helm release {self.release} that the "
-            "add-on does not hold by then; CRDs, namespaces and volumes stay"
+            f"deletes those of the {len(self.objects)} objects of {self.part} from release {self.release} "
+            "that no add-on holds by then; CRDs, namespaces and volumes stay"
         )
 
     @property
@@ -44,10 +49,15 @@ class RemoveObjects(Step):
         """How it is undone."""
         return "creates them again from the backup"
 
+    @property
+    def interrupts(self) -> str:
+        """Models keep answering; what waits is named."""
+        return f"no traffic; until the add-on works, {self.pauses}" if self.pauses else ""
+
     async def before(self, world: World) -> Before:
         """The objects that would go, whole."""
         found = [obj async for obj in self._live(world) if not held_by_eks(obj)]
-        return {"objects": [_portable(obj) for obj in found]}
+        return {"objects": [portable(obj) for obj in found]}
 
     async def run(self, world: World, before: Before) -> None:
         """Delete what was noted, unless EKS took it over meanwhile."""
@@ -74,49 +84,7 @@ class RemoveObjects(Step):
                 yield reference | await world.client.get(resource, each["name"], namespace)
 
 
-class DropRecords(Step):
-    """Helm's Secrets of the release go, so that no `helm upgrade` brings the old operator back."""
-
-    kind: Literal["drop-records"] = "drop-records"
-    release: str
-    namespace: str
-
-    @property
-    def id(self) -> str:
-        """drop-records/NAMESPACE/RELEASE."""
-        return f"drop-records/{self.namespace}/{self.release}"
-
-    @property
-    def changes(self) -> str:
-        """What it changes."""
-        return f"deletes Helm's records (all revisions) of release {self.namespace}/{self.release}"
-
-    @property
-    def undone_by(self) -> str:
-        """How it is undone."""
-        return "writes them back from the backup"
-
-    async def before(self, world: World) -> Before:
-        """The Secrets, whole."""
-        return {"secrets": [_portable(secret) for secret in await self._records(world)]}
-
-    async def run(self, world: World, before: Before) -> None:
-        """Delete them."""
-        for secret in await self._records(world):
-            await remove(world.client, SECRETS, secret)
-
-    async def undo(self, world: World, before: Before) -> None:
-        """Create them again."""
-        for secret in before["secrets"]:
-            with contextlib.suppress(AlreadyExists):
-                await world.client.create(SECRETS, secret)
-
-    async def _records(self, world: World) -> list[Body]:
-        selector = f"owner=helm,name={self.release}"
-        return (await world.client.list(SECRETS, self.namespace, label_selector=selector)).items
-
-
-def _portable(obj: Mapping[str, Any]) -> Body:
+def portable(obj: Mapping[str, Any]) -> Body:
     """The object as it can be created again."""
     metadata = {key: value for key, value in obj["metadata"].items() if key not in _SERVER_FIELDS}
     body = {key: value for key, value in obj.items() if key != "status"} | {"metadata": metadata}

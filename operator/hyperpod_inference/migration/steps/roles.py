@@ -1,13 +1,26 @@
 """IAM roles under which the add-on's service accounts work."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import Field
 
 from hyperpod_inference.cloud.roles import Role
+from hyperpod_inference.migration.facts import Account
 from hyperpod_inference.migration.steps.base import Before, Step
 from hyperpod_inference.migration.world import World
+
+ACTIONS = (
+    "iam:CreateRole",
+    "iam:TagRole",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:AttachRolePolicy",
+    "iam:PutRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:DeleteRolePolicy",
+    "iam:DeleteRole",
+)
 
 
 class MakeRole(Step):
@@ -35,12 +48,25 @@ class MakeRole(Step):
     @property
     def undone_by(self) -> str:
         """How it is undone."""
-        return "deletes the role; one that was there before gets its old trust policy back"
+        return "deletes the role; one that was there before gets its old trust and policies back"
+
+    def actions(self, account: Account) -> Iterable[tuple[str, str]]:
+        """IAM's calls for a role."""
+        arn = f"arn:{account.partition}:iam::{account.account}:role/{self.name}"
+        return [(action, arn) for action in ACTIONS]
 
     async def before(self, world: World) -> Before:
-        """The role of that name, if there is one."""
+        """The role of that name, if there is one, with its policies."""
         role = await asyncio.to_thread(world.iam.role, self.name)
-        return {"existed": role is not None, "trust": role.trust if role else None}
+        if role is None:
+            return {"existed": False}
+        inline = {name: dict(document) for name, document in role.inline.items()}
+        return {
+            "existed": True,
+            "trust": dict(role.trust),
+            "attached": list(role.attached),
+            "inline": inline,
+        }
 
     async def run(self, world: World, before: Before) -> None:
         """Create or complete it."""
@@ -55,8 +81,15 @@ class MakeRole(Step):
         await asyncio.to_thread(world.iam.create, role)
 
     async def undo(self, world: World, before: Before) -> None:
-        """Delete it, or put its trust policy back."""
-        if before["existed"]:
-            await asyncio.to_thread(world.iam.set_trust, self.name, before["trust"])
-        else:
+        """Delete it, or make it again what it was."""
+        if not before["existed"]:
             await asyncio.to_thread(world.iam.delete, self.name)
+            return
+        old = Role(
+            arn="",
+            name=self.name,
+            trust=before["trust"],
+            attached=tuple(before["attached"]),
+            inline=before["inline"],
+        )
+        await asyncio.to_thread(world.iam.restore, old)

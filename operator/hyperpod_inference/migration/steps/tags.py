@@ -1,9 +1,11 @@
 """Tags that the add-on's policies ask for on what the Helm-installed operator made."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Literal
 
 from hyperpod_inference.api.names import TAG_CREATED_BY
+from hyperpod_inference.migration.facts import Account
 from hyperpod_inference.migration.steps.base import Before, Step
 from hyperpod_inference.migration.world import World
 
@@ -31,6 +33,17 @@ class TagObject(Step):
     def undone_by(self) -> str:
         """How it is undone."""
         return "takes the tag off again, unless it was there before"
+
+    def actions(self, account: Account) -> Iterable[tuple[str, str]]:
+        """Its service's calls for tags."""
+        if self.target.startswith("s3://"):
+            arn = f"arn:{account.partition}:s3:::{self.target.removeprefix('s3://')}"
+            return [("s3:PutObjectTagging", arn)]
+        if ":acm:" in self.target:
+            calls = ("acm:AddTagsToCertificate", "acm:RemoveTagsFromCertificate")
+        else:
+            calls = ("elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags")
+        return [(call, self.target) for call in calls]
 
     async def before(self, world: World) -> Before:
         """The tags now."""

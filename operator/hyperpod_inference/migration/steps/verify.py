@@ -18,6 +18,8 @@ class Verify(Step):
     """KIND NAMESPACE/NAME of the endpoints that had ready replicas when the plan was made."""
     all: tuple[str, ...]
     """The same of every resource."""
+    deployments: tuple[str, ...] = (names.OPERATOR_NAME,)
+    """Those of the add-on that have to run."""
     seconds: float = 600.0
 
     @property
@@ -50,15 +52,27 @@ class Verify(Step):
         """Nothing to undo."""
 
     async def _missing(self, world: World) -> str:
-        try:
-            live = await world.client.get(DEPLOYMENTS, names.OPERATOR_NAME, names.OPERATOR_NAMESPACE)
-        except NotFound:
-            return f"Deployment {names.OPERATOR_NAMESPACE}/{names.OPERATOR_NAME} is not there"
-        if not live.get("status", {}).get("availableReplicas"):
-            return f"Deployment {names.OPERATOR_NAME} has no available replica"
+        for name in self.deployments:
+            if why := await _not_running(world, name):
+                return why
         now = {str(each): each for each in await observed(world.client)}
         if lost := [each for each in self.all if each not in now]:
             return f"lost: {', '.join(lost)}"
         if down := [each for each in self.ready if not now[each].ready]:
             return f"no ready replica any more: {', '.join(down)}"
         return ""
+
+
+async def _not_running(world: World, name: str) -> str:
+    """Why a Deployment of the add-on does not run in its newest version; '' when it does."""
+    try:
+        live = await world.client.get(DEPLOYMENTS, name, names.OPERATOR_NAMESPACE)
+    except NotFound:
+        return f"Deployment {names.OPERATOR_NAMESPACE}/{name} is not there"
+    status, wanted = live.get("status", {}), live["spec"].get("replicas", 1)
+    if not status.get("availableReplicas"):
+        return f"Deployment {name} has no available replica"
+    seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 0)
+    if not seen or status.get("updatedReplicas", 0) < wanted or status.get("replicas", 0) > wanted:
+        return f"Deployment {name} still has pods of the version before"
+    return ""
