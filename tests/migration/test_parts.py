@@ -1,15 +1,17 @@
 """A release has parts: which the add-on replaces, which become add-ons, which are nobody's business here."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 from hyperpod_inference.migration.facts import Discovered
-from hyperpod_inference.migration.helm import body_of, without
+from hyperpod_inference.migration.helm import body_of, decode, without
 from hyperpod_inference.migration.parts import Part, own_source, parts
 from hyperpod_inference.migration.plan import Plan
 from hyperpod_inference.migration.planning import Options, plan
 from hyperpod_inference.migration.steps import EditRecord, InstallAddon, MakeRole, RemoveObjects, ScaleDown
-from hyperpod_inference.migration.values import read
+from hyperpod_inference.migration.values import is_inference, read
+from hyperpod_inference.migration.world import World
 
 Found = Callable[..., Discovered]
 Make = Callable[..., Any]
@@ -154,3 +156,33 @@ def without_driver_roles(discovered: Found) -> Any:
 
     (release,) = discovered().releases
     return replace(release, values={key: value for key, value in release.values.items() if key != "s3"})
+
+
+async def test_helms_record_is_edited_and_put_back(release_secret: Make, release: Make, values: Body) -> None:
+    given = {"inferenceOperators": {"enabled": True}, "hyperpod-inference-operator": values}
+    options = {"chart": "hyperpod-helm-chart", "defaults": {}, "objects": PARENT}
+    stored = release_secret(given, **options)
+
+    class Cluster:
+        async def get(self, *_: Any) -> Body:
+            return copy.deepcopy(stored)
+
+        async def patch(self, _resource: Any, _name: str, _namespace: str, body: Body) -> None:
+            stored["data"] = body["data"]
+
+    nothing: Any = None
+    client: Any = Cluster()
+    world = World(client=client, eks=nothing, iam=nothing, tagging=nothing, now=lambda: 0.0)
+    step = EditRecord(
+        release="r", namespace="kube-system", secret="s", source=own_source(release(given, **options)),
+        switch="inferenceOperators",
+    )  # fmt: skip
+    before = await step.before(world)
+    for _ in range(2):
+        await step.run(world, before)
+        left = decode(stored)
+        assert not is_inference(left)
+        assert left.values["hyperpod-inference-operator"] == values
+        assert len(left.objects()) == 2
+    await step.undo(world, before)
+    assert is_inference(decode(stored))

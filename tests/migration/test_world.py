@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hyperpod_inference.cloud.errors import CloudError, Denied, Throttled
 from hyperpod_inference.migration.world import OutOfTime, World
 
 
@@ -46,3 +47,20 @@ async def test_each_change_of_what_is_seen_is_told_once() -> None:
 
     await world_of(said).until("add-on x", look, 600)
     assert said == ["add-on x: CREATING", "add-on x: ACTIVE: issue"]
+
+
+async def test_an_aws_that_is_busy_is_waited_for_and_one_that_refuses_is_not() -> None:
+    said: list[str] = []
+    looks: list[CloudError | str] = [Throttled("eks:DescribeAddon", "Throttling", "slower"), "CREATING", ""]
+
+    async def look() -> str:
+        answer = looks.pop(0)
+        if isinstance(answer, CloudError):
+            raise answer
+        return answer
+
+    await world_of(said).until("add-on x", look, 600)
+    assert said == ["add-on x: eks:DescribeAddon: Throttling: slower", "add-on x: CREATING"]
+    looks.append(Denied("eks:DescribeAddon", "AccessDenied", "not you"))
+    with pytest.raises(Denied):
+        await world_of(said).until("add-on x", look, 600)

@@ -13,7 +13,8 @@ from hyperpod_inference.migration.parts import OWN_CHART
 COMPONENT = "controller-manager"
 SELECTOR = f"{names.LABEL_PART_OF}={OWN_CHART},{names.LABEL_COMPONENT}={COMPONENT}"
 """The objects of our charts that run the operator, and what routers need."""
-# Routers go on with these. (The strict scheduler is a component of its own, and stays.)
+# Routers go on with these, and models that ask for the strict scheduler with that.
+STRICT_SCHEDULER = "hyperpod-inference-scheduler"
 KEPT = frozenset({names.ROUTER_SERVICE_ACCOUNT, names.ROUTER_ROLE})
 
 
@@ -64,7 +65,8 @@ def as_release(deployment: Mapping[str, Any], objects: Iterable[Mapping[str, Any
 
 def leaves(reference: Mapping[str, str]) -> bool:
     """Whether an object of our charts goes before the add-on comes."""
-    return reference["kind"] != "PodMonitor" and reference["name"] not in KEPT
+    name = reference["name"]
+    return reference["kind"] != "PodMonitor" and name not in KEPT and not name.startswith(STRICT_SCHEDULER)
 
 
 def _bare(body: Mapping[str, Any]) -> dict[str, Any]:

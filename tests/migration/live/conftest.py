@@ -10,7 +10,7 @@ import contextlib
 import copy
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.resources import (
     CRDS,
+    DAEMON_SETS,
     DEPLOYMENTS,
     SECRETS,
     Resource,
@@ -41,6 +42,7 @@ from hyperpod_inference.migration.world import World
 
 Body = dict[str, Any]
 INFERENCE = "amazon-sagemaker-hyperpod-inference"
+DRIVER = "aws-mountpoint-s3-csi-driver"
 HELM_SERVICE = "hyperpod-inference-operator-conversion-webhook"
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
@@ -70,6 +72,11 @@ class ActingEks:
         addon = await asyncio.to_thread(self._eks.addon, INFERENCE)
         if addon is not None and addon.status in ("CREATING", "UPDATING"):
             await self.bring(addon.version)
+        driver = await asyncio.to_thread(self._eks.addon, DRIVER)
+        if driver is not None and driver.status == "CREATING":
+            await self._client.apply(daemon_set({"app.kubernetes.io/name": DRIVER}), EKS_MANAGER)
+        if driver is not None and driver.status == "DELETING":
+            await gone(self._client, DAEMON_SETS, daemon_set({}))
         self._clock.now += timedelta(minutes=1)
         await asyncio.sleep(0.1)
 
@@ -79,6 +86,32 @@ class ActingEks:
             if body["kind"] == "Deployment":
                 body["spec"]["template"]["metadata"]["annotations"] = {"version": version}
             await self._client.apply(body, EKS_MANAGER)
+
+
+def daemon_set(labels: Mapping[str, str]) -> Body:
+    """The S3 driver's, which the chart and the add-on both call so, with selectors of their own."""
+    pod = {
+        "terminationGracePeriodSeconds": 0,
+        "containers": [{"name": "driver", "image": "hyperpod-local/sleep:1", "args": ["infinity"]}],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "s3-csi-node", "namespace": "kube-system"},
+        "spec": {
+            "selector": {"matchLabels": dict(labels)},
+            "template": {"metadata": {"labels": dict(labels)}, "spec": pod},
+        },
+    }
+
+
+def whole(release: Any) -> list[tuple[str, Body]]:
+    """What the chart installs, its S3 driver included."""
+    objects = [
+        (source.partition("/")[2].removesuffix("templates/all.yaml"), body)
+        for source, body in release.sourced()
+    ]
+    return [*objects, ("charts/s3/", daemon_set({"app": "s3-csi-node"}))]
 
 
 @pytest.fixture(scope="package")
@@ -149,10 +182,11 @@ async def helm_installed(
     """The release in the cluster, as Helm leaves it, and an endpoint that serves."""
     given = values | {"executionRoleArn": "arn:aws:iam::111122223333:role/SageMakerHyperPodInference-old"}
     await beside(client, HELM_SERVICE)
-    for body in release().objects():
+    objects = whole(release())
+    for _, body in objects:
         await client.apply(body, "helm")
-    await client.create(SECRETS, release_secret(given))
-    await client.create(SECRETS, release_secret(given, version=2))
+    for version in (1, 2):
+        await client.create(SECRETS, release_secret(given, version=version, objects=objects))
     try:
         await serve(client)
         yield
@@ -283,6 +317,7 @@ def state(client: Client, session: Session) -> Callable[[], Any]:
                 for each in (await client.list(CRDS)).items
                 if each["spec"].get("conversion", {}).get("strategy") == "Webhook"
             ),
+            "drivers": [str(each["spec"]["selector"]) for each in (await client.list(DAEMON_SETS)).items],
             "endpoints": [each["metadata"]["uid"] for each in (await client.list(ENDPOINTS)).items],
         }
 
@@ -411,6 +446,7 @@ async def remove_all(client: Client) -> None:
         await gone(client, resource_for(body) if body["kind"] != names.KIND_ENDPOINT else ENDPOINTS, body)
     for secret in (await client.list(SECRETS, label_selector="owner=helm")).items:
         await gone(client, SECRETS, secret)
+    await gone(client, DAEMON_SETS, daemon_set({}))
     for live in (await client.list(DEPLOYMENTS)).items:
         await gone(client, DEPLOYMENTS, live)
     for obj in await everything(client):

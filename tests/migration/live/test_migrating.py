@@ -23,6 +23,7 @@ from hyperpod_inference.migration.world import World
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("helm_installed"), pytest.mark.timeout(600)]
 State = Callable[[], Any]
 INFERENCE = "amazon-sagemaker-hyperpod-inference"
+DRIVER = "aws-mountpoint-s3-csi-driver"
 ALL = bool(os.environ.get("HYPERPOD_MIGRATION_ALL"))
 """Whether every step is a point of return; else one of each kind is."""
 
@@ -76,7 +77,7 @@ async def test_the_add_on_takes_over_and_nothing_of_helm_is_left(
     directory = root(await planned(world))
     await forward(Journal.load(directory), world)
     after = await state()
-    assert ([*after["addons"]], after["releases"]) == ([INFERENCE], [])
+    assert ([*after["addons"]], after["releases"]) == ([INFERENCE, DRIVER], [])
     assert after["deployments"] == [
         ("hyperpod-inference-system", "hyperpod-inference-controller-manager", 1),
         ("team", "chat", 1),
@@ -103,7 +104,7 @@ async def test_a_process_that_ends_at_every_point_comes_to_the_same_end(
             await run_until(directory, (when, step.id), world)
     await forward(Journal.load(directory), world)
     after = await state()
-    assert ([*after["addons"]], after["releases"]) == ([INFERENCE], [])
+    assert ([*after["addons"]], after["releases"]) == ([INFERENCE, DRIVER], [])
     assert [name for _, name, _ in after["deployments"]] == ["hyperpod-inference-controller-manager", "chat"]
 
 
@@ -176,7 +177,7 @@ async def test_a_failure_of_aws_stops_it_and_the_same_run_goes_on_later(
     with pytest.raises(Exception, match="eks:CreateAddon: InvalidParameterException: no such version"):
         await forward(Journal.load(directory), world)
     await forward(Journal.load(directory), world)
-    assert [*(await state())["addons"]] == [INFERENCE]
+    assert [*(await state())["addons"]] == [INFERENCE, DRIVER]
 
 
 async def test_what_may_not_be_read_is_told_all_at_once_before_anything_changes(

@@ -33,8 +33,8 @@ class TakeFinalizers(Step):
         return "puts it back where it was"
 
     async def before(self, world: World) -> Before:
-        """The resources that have it."""
-        return {"had": sorted(identity(each) for each in await bodies(world.client) if _has(each))}
+        """The finalizers of the resources that have it, in their order."""
+        return {"had": {identity(each): _of(each) for each in await bodies(world.client) if _has(each)}}
 
     async def run(self, world: World, before: Before) -> None:
         """Take it off."""
@@ -45,9 +45,11 @@ class TakeFinalizers(Step):
     async def undo(self, world: World, before: Before) -> None:
         """Put it back; a resource that is being deleted takes no new one."""
         for each in await bodies(world.client):
-            going = "deletionTimestamp" in each["metadata"]
-            if identity(each) in before["had"] and not _has(each) and not going:
-                await self._set(world, each, [*_of(each), FINALIZER])
+            old = before["had"].get(identity(each))
+            if old is None or _has(each) or "deletionTimestamp" in each["metadata"]:
+                continue
+            kept = [one for one in old if one == FINALIZER or one in _of(each)]
+            await self._set(world, each, [*kept, *(one for one in _of(each) if one not in kept)])
 
     async def _set(self, world: World, body: Body, finalizers: list[str]) -> None:
         metadata = body["metadata"]
