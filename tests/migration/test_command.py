@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from hyperpod_inference.cli import migrate, migrating
 from hyperpod_inference.cli.main import main
 from hyperpod_inference.cloud.errors import Denied
+from hyperpod_inference.kube.client import ListResult
 from hyperpod_inference.migration.plan import Plan
 from hyperpod_inference.migration.steps import TagObject
 from hyperpod_inference.migration.world import World
@@ -42,6 +43,13 @@ class Tags:
         self.now[id] = dict(tags)
 
 
+class Empty:
+    """A cluster without resources."""
+
+    async def list(self, _resource: Any) -> ListResult:
+        return ListResult([], "1")
+
+
 @pytest.fixture
 def tags() -> Tags:
     return Tags()
@@ -55,7 +63,8 @@ def call(monkeypatch: pytest.MonkeyPatch, tags: Tags, tmp_path: Path) -> Call:
         async def world_of(*_: Any) -> World:
             nothing: Any = None
             tagging: Any = tags
-            return World(client=nothing, eks=nothing, iam=nothing, tagging=tagging, now=lambda: 0.0)
+            empty: Any = Empty()
+            return World(client=empty, eks=nothing, iam=nothing, tagging=tagging, now=lambda: 0.0)
 
         async def planner(*_: Any) -> Plan:
             return plan

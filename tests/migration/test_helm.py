@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
-from hyperpod_inference.migration.helm import UnreadableRelease, decode, newest, overlaid
+from hyperpod_inference.kube.client import ListResult
+from hyperpod_inference.migration.asking import Asking
+from hyperpod_inference.migration.helm import UnreadableRelease, body_of, decode, encode, newest, overlaid
+from hyperpod_inference.migration.releases import releases
+from hyperpod_inference.migration.world import World
 
 Make = Callable[..., Any]
 
@@ -61,3 +65,32 @@ def test_what_is_no_release_is_named_with_its_secret(release_secret: Make, data:
     broken = release_secret() | {"data": data}
     with pytest.raises(UnreadableRelease, match=r"Secret kube-system/sh\.helm\.release\.v1\."):
         decode(broken)
+
+
+def test_values_that_are_no_mapping_are_named(release_secret: Make) -> None:
+    broken = release_secret()
+    broken["data"] = {"release": encode(body_of(broken) | {"config": ["a"]})}
+    with pytest.raises(UnreadableRelease, match="its values are a list, not a mapping"):
+        decode(broken)
+
+
+async def test_a_manifest_that_is_not_yaml_is_named_and_another_charts_is_not_even_read(
+    release_secret: Make,
+) -> None:
+    secrets = [release_secret(), release_secret(chart="somebody-elses", name="else")]
+    for each in secrets:
+        each["data"] = {"release": encode(body_of(each) | {"manifest": "---\na: [\n"})}
+
+    class Cluster:
+        async def list(self, resource: Any, *_: Any, **__: Any) -> ListResult:
+            return ListResult(secrets if resource.kind == "Secret" else [], "1")
+
+    nothing: Any = None
+    client: Any = Cluster()
+    world = World(client=client, eks=nothing, iam=nothing, tagging=nothing, now=lambda: 0.0)
+    found, unreadable = await releases(Asking(world), "")
+    assert [each.name for each in found] == ["hyperpod-inference-operator"]
+    (why,) = unreadable
+    assert why.startswith(
+        "Secret kube-system/sh.helm.release.v1.hyperpod-inference-operator.v1: its manifest"
+    )

@@ -197,3 +197,24 @@ def test_a_plan_tells_people_and_programs_what_is_changed_and_how_it_is_undone(d
         assert step.undone_by in shown
     assert [each["id"] for each in made.as_json()["steps"]] == [step.id for step in made.steps]  # type: ignore[attr-defined]
     assert all(len(line) <= 100 for line in text(made, 100).splitlines() if line[:5].strip().isdigit())
+
+
+def test_a_placement_of_the_wrong_kind_is_named(
+    discovered: Found, release: Make, values: dict[str, Any]
+) -> None:
+    made = plan(
+        discovered(releases=(release(values | {"tolerations": "all", "nodeSelector": ["a"]}),)), Options()
+    )
+    assert [each for each in made.problems if "tolerations: got 'all', expected a list" in each]
+    assert [each for each in made.problems if "nodeSelector: got ['a'], expected a mapping" in each]
+    assert made.steps == ()
+
+
+def test_policies_of_the_old_execution_role_that_stay_behind_are_named(discovered: Found) -> None:
+    found = discovered()
+    roles = {
+        arn: replace(role, inline={"dns": {}}) if role.name.endswith("-old") else role
+        for arn, role in found.roles.items()
+    }
+    notes = plan(replace(found, roles=roles), Options()).notes
+    assert any("SageMakerHyperPodInference-old, these policies stay behind: dns" in note for note in notes)

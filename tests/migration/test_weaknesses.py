@@ -18,7 +18,7 @@ from hyperpod_inference.cloud.addons import Eks
 from hyperpod_inference.cloud.roles import Iam
 from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.migration import endpoints
-from hyperpod_inference.migration.discover import _ingress_names
+from hyperpod_inference.migration.aws_objects import ingress_names
 from hyperpod_inference.migration.engine import back
 from hyperpod_inference.migration.facts import Discovered
 from hyperpod_inference.migration.journal import Journal
@@ -271,7 +271,7 @@ def test_w16_the_partition_is_that_of_the_account(discovered: Found) -> None:
 
 
 def test_w16_only_ingresses_of_endpoints_count_however_others_are_called() -> None:
-    places = _ingress_names([RESOURCE])
+    places = ingress_names([RESOURCE])
     assert all("llama" in name for _, name in places)
     assert ("team", "alb-of-somebody") not in places
 

@@ -22,47 +22,6 @@ Options = Mapping[str, Any]
 Planner = Callable[["World", Options], Awaitable["Plan"]]
 """Looks at a cluster and makes the plan."""
 
-_EACH = (
-    click.option("--cluster-name", metavar="NAME", help="The EKS cluster."),
-    click.option("--region", help="Its region. [default: AWS_REGION, else the profile's]"),
-    click.option(
-        "--kubeconfig", type=click.Path(path_type=Path, dir_okay=False), help="[default: KUBECONFIG]"
-    ),
-    click.option("--context", help="Context of the kubeconfig. [default: its current one]"),
-    click.option(
-        "--backup-dir",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path("/tmp"),  # noqa: S108 - where AWS's script puts it; the directory in it is the owner's
-        show_default=True,
-        help="Where the journal and the backups go.",
-    ),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=1),
-        default=1800.0,
-        show_default=True,
-        help="Seconds for an add-on.",
-    ),
-    click.option(
-        "--check", is_flag=True, help="Only say what must be fixed first; status 3 when something must."
-    ),
-    click.option("--dry-run", is_flag=True, help="Only print the plan."),
-    click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True),
-    click.option("-y", "--yes", "--auto-approve", "yes", is_flag=True, help="Ask nothing."),
-    click.option("--step-by-step", is_flag=True, help="Ask before each step."),
-    click.option(
-        "--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with one that was cut off."
-    ),
-    click.option("--rollback", type=click.Path(path_type=Path), metavar="DIR", help="Undo one."),
-)
-
-
-def options(function: Callable[..., None]) -> Callable[..., None]:
-    """The options that both commands have."""
-    for each in reversed(_EACH):
-        function = each(function)
-    return function
-
 
 def run(command: str, given: Options, planner: Planner) -> None:
     """Plan and do, or go on with what a journal holds, or undo it. Ends as the commands' help says."""
@@ -125,12 +84,16 @@ async def _continue(command: str, given: Options, directory: Path) -> None:
 
 async def _forward(journal: "Journal", world: "World", given: Options) -> None:
     from hyperpod_inference.migration.engine import back, forward
+    from hyperpod_inference.migration.watching import Watch
 
     plan, told = journal.plan, _asking if given["step_by_step"] and not given["yes"] else _told
+    watch = Watch(world, plan)
     try:
-        await forward(journal, world, told)
+        async with watch:
+            await forward(journal, world, told)
     except BaseException as error:
         click.echo(f"Stopped: {error or type(error).__name__}", err=True)
+        click.echo(watch.report(), err=True)
         goes_back = f"{plan.command} --rollback {journal.root}"
         click.echo(f"Go on: {plan.command} --resume {journal.root}. Go back: {goes_back}", err=True)
         # A person who said no, or pressed Ctrl-C, decides for themselves.
@@ -143,6 +106,7 @@ async def _forward(journal: "Journal", world: "World", given: Options) -> None:
                 raise error from second
             click.echo("Everything is as it was before.", err=True)
         raise
+    click.echo(watch.report(), err=True)
     click.echo(f"Done: the add-on {plan.version} runs the inference operator.", err=True)
 
 

@@ -10,8 +10,9 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -22,6 +23,7 @@ SIZE_LIMIT = 64 * 1024 * 1024
 """Bytes of JSON that one release may unpack to; a Secret holds at most one MiB of it packed."""
 
 Values = Mapping[str, Any]
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SOURCE = re.compile(r"^# Source: (\S+)", re.M)
 
 
@@ -57,13 +59,23 @@ class Release:
         """The manifests of the release, in its order."""
         return [body for _, body in self.sourced()]
 
-    def sourced(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each manifest after the template that it came from, as CHART/charts/SUBCHART/templates/FILE."""
+    def sourced(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        """Each manifest after the template that it came from, as CHART/charts/SUBCHART/templates/FILE.
+
+        Raises yaml.YAMLError.
+        """
+        return self._sourced
+
+    @cached_property
+    def _sourced(self) -> list[tuple[str, dict[str, Any]]]:
+        """Read once: the manifests of a chart with CRDs are megabytes."""
+        found = []
         for text in _documents(self.manifest):
             source = _SOURCE.search(text)
-            for body in yaml.safe_load_all(text):
-                if isinstance(body, dict):
-                    yield (source[1] if source else ""), body
+            for body in yaml.load_all(text, Loader=_LOADER):
+                if isinstance(body, dict) and (body.get("metadata") or {}).get("name"):
+                    found.append((source[1] if source else "", body))
+        return found
 
 
 def decode(secret: Mapping[str, Any]) -> Release:
@@ -80,8 +92,8 @@ def decode(secret: Mapping[str, Any]) -> Release:
             chart=metadata["name"],
             chart_version=metadata["version"],
             app_version=str(metadata.get("appVersion") or ""),
-            values=body.get("config") or {},
-            defaults=body["chart"].get("values") or {},
+            values=_values(body.get("config")),
+            defaults=_values(body["chart"].get("values")),
             manifest=body.get("manifest") or "",
             secret=secret["metadata"]["name"],
         )
@@ -90,6 +102,12 @@ def decode(secret: Mapping[str, Any]) -> Release:
             f"{where} does not hold a Helm release ({type(error).__name__}: {error}). "
             "See `helm list -A`; restore it from a backup of the cluster, or install the release again"
         ) from error
+
+
+def _values(given: Any) -> Values:
+    if not isinstance(given or {}, Mapping):
+        raise TypeError(f"its values are a {type(given).__name__}, not a mapping")
+    return dict(given or {})
 
 
 def body_of(secret: Mapping[str, Any]) -> dict[str, Any]:

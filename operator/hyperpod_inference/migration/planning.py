@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from hyperpod_inference.api.errors import InputError
 from hyperpod_inference.api.names import GROUP, OPERATOR_NAMESPACE
@@ -9,9 +10,10 @@ from hyperpod_inference.installation.compatibility import DEPENDENCIES as FLOORS
 from hyperpod_inference.installation.compatibility import INFERENCE
 from hyperpod_inference.migration import problems, values
 from hyperpod_inference.migration.configuration import configuration, version_of
-from hyperpod_inference.migration.controllers import brought, others
+from hyperpod_inference.migration.controllers import brought
 from hyperpod_inference.migration.dependencies import Dependency, absent, carried, role_of
 from hyperpod_inference.migration.facts import Discovered
+from hyperpod_inference.migration.notes import notes_of
 from hyperpod_inference.migration.parts import OWN_CHART, REPLACED, Part, is_parent, own_source, parts
 from hyperpod_inference.migration.plan import Plan
 from hyperpod_inference.migration.roles import arn, new_roles
@@ -81,46 +83,29 @@ class _Planning:
     def plan(self) -> Plan:
         """All of it."""
         found, release = self._found, self._release
-        head = {
-            "cluster": found.account.cluster,
-            "region": found.account.region,
-            "release": f"{release.namespace}/{release.name}",
-            "version": self._version,
-        }
-        notes = (*self._notes(),)
+        notes = (*notes_of(found, release, self._settings, self._controllers, self._adopted),)
+
+        def made(**more: Any) -> Plan:
+            return Plan(
+                cluster=found.account.cluster,
+                region=found.account.region,
+                release=f"{release.namespace}/{release.name}",
+                version=self._version,
+                notes=notes,
+                **more,
+            )
+
         why = [
             *problems.of_the_settings(found, self._settings, self._version),
             *problems.of_the_floors(found),
             *problems.of_the_roles(found, self._roles),
         ]
         if why:
-            return Plan(**head, problems=tuple(why), notes=notes)
+            return made(problems=tuple(why))
         try:
-            steps = (*self._steps(),)
+            return made(steps=(*self._steps(),))
         except InputError as error:
-            return Plan(**head, problems=error.lines, notes=notes)
-        return Plan(**head, steps=steps, notes=notes)
-
-    def _notes(self) -> Iterator[str]:
-        for dropped in self._settings.dropped:
-            yield f"not carried over, the add-on has no place for it: {dropped}"
-        for each in others(self._found, self._release):
-            yield f"left alone: Deployment {each.namespace}/{each.name}, which this release did not install"
-        named = {Part.ALB: self._settings.alb_role_arn, Part.KEDA: self._settings.keda_role_arn}
-        for part in sorted(self._controllers):
-            if not named[part]:
-                yield f"the release names no role for {part.value}: a new one gets what AWS publishes for it"
-        for part, objects in self._parts.items():
-            if part not in (*REPLACED, *(each.part for each in self._adopted)):
-                yield f"left alone: {len(objects)} objects of {part.value} that the release installed"
-        for thing in self._found.aws_objects:
-            if thing.tags is None:
-                yield f"{thing.id} (of {thing.of}) is not tagged: {thing.error}"
-        if self._release.chart == OWN_CHART:
-            yield (
-                "AWS's operator takes over what this project's made. It is closed: what it does to routers, "
-                "caches and certificates that it did not make itself is not known here."
-            )
+            return made(problems=error.lines)
 
     def _steps(self) -> Iterator[AnyStep]:
         """In this order, so that no two operators ever work against each other."""

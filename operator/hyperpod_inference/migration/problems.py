@@ -60,6 +60,11 @@ def of_the_settings(found: Discovered, settings: HelmValues, version: str) -> It
     for name, value in needed.items():
         if not value:
             yield f"The release has no {name}: `helm upgrade ... --reuse-values --set {name}=...` first."
+    for key, value in settings.placement.items():
+        expected = list if key == "tolerations" else dict
+        if not isinstance(value, expected):
+            kind = "list" if expected is list else "mapping"
+            yield f"The release's {key}: got {value!r}, expected a {kind}: correct its values first."
     for field_name in ("execution_role_arn", "alb_role_arn", "keda_role_arn", "gated_model_role_arn"):
         arn = getattr(settings, field_name)
         if arn in settings.role_arns and arn and arn not in found.roles:

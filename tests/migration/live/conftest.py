@@ -22,6 +22,7 @@ from hyperpod_inference.cloud.addons import Eks
 from hyperpod_inference.cloud.roles import Iam, Role
 from hyperpod_inference.cloud.session import Session
 from hyperpod_inference.cloud.tagging import Tagging
+from hyperpod_inference.kube.apply import covers
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.errors import NotFound
@@ -85,7 +86,16 @@ class ActingEks:
         for body in copy.deepcopy(self._objects):
             if body["kind"] == "Deployment":
                 body["spec"]["template"]["metadata"]["annotations"] = {"version": version}
-            await self._client.apply(body, EKS_MANAGER)
+            await put(self._client, body, EKS_MANAGER)
+
+
+async def put(client: Client, body: Body, manager: str) -> None:
+    """Apply; but a CRD that says so already stays as it is, for each write of one costs the server a second."""
+    if body["kind"] == "CustomResourceDefinition":
+        with contextlib.suppress(NotFound):
+            if covers(await client.get(CRDS, body["metadata"]["name"]), body):
+                return
+    await client.apply(body, manager)
 
 
 def daemon_set(labels: Mapping[str, str]) -> Body:
@@ -219,7 +229,9 @@ async def beside(client: Client, converter: str) -> None:
     """What is there whoever installed the operator: namespaces, our CRDs, drivers and cert-manager."""
     for namespace in ("team", names.OPERATOR_NAMESPACE):
         await client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, "test")
-    await install(client, converted_by(converter))
+    definitions = converted_by(converter)
+    if not await crds_are_there(client, definitions):
+        await install(client, definitions)
     for driver in ("s3.csi.aws.com", "fsx.csi.aws.com"):
         body = {
             "apiVersion": CSI_DRIVERS.api_version,
@@ -229,6 +241,14 @@ async def beside(client: Client, converter: str) -> None:
         }
         await client.apply(body, "test")
     await client.apply(sign_of_cert_manager(), "test")
+
+
+async def crds_are_there(client: Client, definitions: list[Body]) -> bool:
+    live = {each["metadata"]["name"]: each for each in (await client.list(CRDS)).items}
+    return all(
+        each["metadata"]["name"] in live and covers(live[each["metadata"]["name"]], each)
+        for each in definitions
+    )
 
 
 async def serve(client: Client) -> None:

@@ -123,5 +123,6 @@ async def test_a_version_under_which_an_endpoint_stops_serving_is_taken_back_by_
     result = await command(*TO, "--yes", breaks="v1.5.0-eksbuild.1")
     assert result.exit_code == 1
     assert "no ready replica any more: InferenceEndpointConfig team/chat" in result.output
+    assert "Without a ready replica in some of" in result.output
     assert "Everything is as it was before." in result.output
     assert await state() == before
