@@ -90,7 +90,7 @@ class ActingEks:
 
 
 async def put(client: Client, body: Body, manager: str) -> None:
-    """Apply; but a CRD that says so already stays as it is, for each write of one costs the server a second."""
+    """Apply; a CRD that says so already stays as it is: each write of one costs the server a second."""
     if body["kind"] == "CustomResourceDefinition":
         with contextlib.suppress(NotFound):
             if covers(await client.get(CRDS, body["metadata"]["name"]), body):

@@ -13,11 +13,13 @@ from hyperpod_inference.local.aws.double import AwsDouble
 from hyperpod_inference.local.aws.faults import Fault, denied
 from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.migration.discover import Discovery
+from hyperpod_inference.migration.endpoints import ENDPOINTS
 from hyperpod_inference.migration.engine import back, forward
 from hyperpod_inference.migration.journal import Journal
 from hyperpod_inference.migration.plan import Plan
 from hyperpod_inference.migration.planning import Options, plan
 from hyperpod_inference.migration.steps import Step
+from hyperpod_inference.migration.watching import Watch
 from hyperpod_inference.migration.world import World
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("helm_installed"), pytest.mark.timeout(600)]
@@ -144,11 +146,13 @@ async def test_a_way_back_that_is_cut_off_ends_when_it_is_called_again(
     assert await state() == before
 
 
-async def test_the_endpoint_answers_throughout(
-    cluster: LocalCluster, world: World, root: Callable[[Plan], Path]
+async def test_the_endpoint_answers_throughout_and_keeps_what_others_set_on_it(
+    client: Client, cluster: LocalCluster, world: World, root: Callable[[Plan], Path]
 ) -> None:
     import aiohttp
 
+    body = {"metadata": {"labels": {"cost-centre": "7"}}}
+    await client.patch(ENDPOINTS, "chat", "team", body)
     answers: list[int] = []
     over = asyncio.Event()
 
@@ -157,16 +161,21 @@ async def test_the_endpoint_answers_throughout(
             while not over.is_set():
                 async with http.get(f"{cluster.front_door}/team/chat/") as answer:
                     answers.append(answer.status)
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.2)
 
     asking = asyncio.create_task(ask())
-    directory = root(await planned(world))
-    await forward(Journal.load(directory), world)
-    await back(Journal.load(directory), world)
+    made = await planned(world)
+    directory = root(made)
+    async with Watch(world, made) as watch:
+        await forward(Journal.load(directory), world)
+        await back(Journal.load(directory), world)
     over.set()
     await asking
     assert len(answers) > 10
     assert set(answers) == {200}
+    assert watch.report() == f"1 endpoint served in each of {watch.looks} looks."
+    found = await client.get(ENDPOINTS, "chat", "team")
+    assert found["metadata"]["labels"]["cost-centre"] == "7"
 
 
 async def test_a_failure_of_aws_stops_it_and_the_same_run_goes_on_later(
@@ -193,17 +202,3 @@ async def test_what_may_not_be_read_is_told_all_at_once_before_anything_changes(
         "iam:ListRolePolicies", "eks:DescribeAddonVersions"}  # fmt: skip
     assert made.steps == ()
     assert await state() == before
-
-
-async def test_a_label_of_somebody_else_on_a_resource_survives(
-    client: Client, world: World, root: Callable[[Plan], Path]
-) -> None:
-    from hyperpod_inference.migration.endpoints import ENDPOINTS
-
-    body = {"metadata": {"labels": {"cost-centre": "7"}}}
-    await client.patch(ENDPOINTS, "chat", "team", body)
-    directory = root(await planned(world))
-    await forward(Journal.load(directory), world)
-    await back(Journal.load(directory), world)
-    found = await client.get(ENDPOINTS, "chat", "team")
-    assert found["metadata"]["labels"]["cost-centre"] == "7"
