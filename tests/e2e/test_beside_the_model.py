@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from hyperpod_inference.cli.scraping import Watched
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.resources import PODS, SERVICES
 from hyperpod_inference.local import tryout
@@ -71,6 +72,14 @@ async def test_a_call_passes_the_proxy_is_counted_and_kept_and_one_too_many_is_r
                 }
         metrics = f"{local_cluster.front_door}/{namespace}/{name}-pages"
         await wait_for("the proxy to count", lambda: counted(session, f"{metrics}:9113/metrics"), WITHIN)
+        watched_by_top = Watched(client, namespace)
+        await watched_by_top.rows()
+        async with session.post(f"{url}/v1/chat/completions", json=SHORT) as once_more:
+            assert once_more.status == 200
+        (row,) = [each for each in await watched_by_top.rows() if each.name == name]
+        assert (row.state, row.ready, row.gpus, row.active, watched_by_top.unread) == ("Ready", 1, 1, 0, "")
+        assert row.calls is not None and row.calls > 0
+        assert row.first_token_p95 is not None and row.first_token_p95 > 0
         await wait_for("the collector", lambda: collected(session, f"{metrics}:8889/metrics"), WITHIN)
 
     await client.delete(tryout.ENDPOINTS, name, namespace)

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "render": Lazy("render", "Show what the operator would create for a manifest."),
     "plan": Lazy("plan", "Show what applying a manifest would change in a cluster.", extra="operator"),
     "doctor": Lazy("doctor", "Find why an endpoint, or the installation, does not work.", extra="operator"),
+    "top": Lazy("top", "Show endpoints, replicas, times, tokens and cache hits, live.", extra="operator"),
     "manifests": Lazy("manifests", "Write what installs the operator in a cluster.", extra="cdk"),
     "install": Lazy(
         "installing", "Install on AWS without the CDK: commands, checks, Terraform.", extra="aws"
