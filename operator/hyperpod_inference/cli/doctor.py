@@ -78,8 +78,10 @@ async def _findings(
         found += diagnosis.examined(cluster)
         if name is None:
             return [*found, *diagnosis.overview(cluster)]
-        kinds = diagnosis.SERVED
-        body = next((each for kind in kinds for each in [cluster.of(kind).find(name, where)] if each), None)
+        try:
+            body = diagnosis.named(cluster, where, name)
+        except diagnosis.NotSeen as blind:
+            return [*found, diagnosis.unseen("endpoint", str(blind))]
         if body is None:
             return [*found, diagnosis.absent(name, where)]
         logs = await examining.with_logs(client, cluster, body)

@@ -69,7 +69,7 @@ async def examine(client: Client, namespace: str | None = None) -> Cluster:
     await client.request("GET", "/version")
     settings = await _settings(client)
     namespaces = {settings.namespace, namespace or settings.namespace}
-    wanted = [(resource, (None,)) for resource in EVERYWHERE]
+    wanted: list[tuple[Resource, tuple[str | None, ...]]] = [(each, (None,)) for each in EVERYWHERE]
     wanted += [(resource, tuple(sorted(namespaces))) for resource in IN_NAMESPACES]
     read = await asyncio.gather(*(_listed(client, resource, where) for resource, where in wanted))
     found = {resource.kind: objects for (resource, _), objects in zip(wanted, read, strict=True) if objects}

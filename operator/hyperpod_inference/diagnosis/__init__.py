@@ -14,13 +14,13 @@ operator is down.
 from hyperpod_inference.diagnosis.account import account
 from hyperpod_inference.diagnosis.endpoint import absent, endpoint
 from hyperpod_inference.diagnosis.installed import examined
-from hyperpod_inference.diagnosis.observed import Cluster, Objects
-from hyperpod_inference.diagnosis.overview import SERVED, overview
+from hyperpod_inference.diagnosis.observed import Cluster, NotSeen, Objects, unseen
+from hyperpod_inference.diagnosis.overview import named, overview
 from hyperpod_inference.diagnosis.report import as_json, cause, lines
 
 __all__ = [
-    "SERVED",
     "Cluster",
+    "NotSeen",
     "Objects",
     "absent",
     "account",
@@ -29,5 +29,7 @@ __all__ = [
     "endpoint",
     "examined",
     "lines",
+    "named",
     "overview",
+    "unseen",
 ]

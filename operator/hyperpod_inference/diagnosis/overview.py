@@ -9,6 +9,11 @@ from hyperpod_inference.diagnosis.others import drivers, keda, load_balancers
 SERVED = (names.KIND_ENDPOINT, names.KIND_JUMPSTART)
 
 
+def named(cluster: Cluster, namespace: str, name: str) -> Body | None:
+    """The endpoint of this name, of either kind; None when there is none. Raises NotSeen."""
+    return next((each for kind in SERVED if (each := cluster.of(kind).find(name, namespace))), None)
+
+
 def overview(cluster: Cluster) -> list[Finding]:
     """A finding for each endpoint, then what endpoints need of others."""
     found = [each for kind in SERVED for each in cluster.of(kind).items]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hyperpod_inference.api import names
-from hyperpod_inference.diagnosis import cause, examined, overview
+from hyperpod_inference.diagnosis import NotSeen, cause, examined, named, overview
 from hyperpod_inference.diagnosis.installed import CHECKS
 
 World = Any
@@ -212,3 +212,11 @@ def test_what_no_endpoint_needs_may_be_absent(world: World) -> None:
     world.drop("CSIDriver")
     world.drop("IngressClass")
     assert cause(overview(world.cluster())) is None
+
+
+def test_an_endpoint_is_found_by_its_name_and_none_is_not_the_same_as_not_seen(world: World) -> None:
+    assert named(world.cluster(), "team-a", "chat") == world.endpoint
+    assert named(world.cluster(), "team-b", "chat") is None
+    world.unread[names.KIND_ENDPOINT] = "403 Forbidden"
+    with pytest.raises(NotSeen, match="403"):
+        named(world.cluster(), "team-a", "chat")
