@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,12 +79,13 @@ async def _findings(
             return [*found, *diagnosis.overview(cluster)]
         try:
             body = diagnosis.named(cluster, where, name)
+            if body is None:
+                return [*found, diagnosis.absent(name, where)]
+            pods = diagnosis.pods_of(cluster, body)
         except diagnosis.NotSeen as blind:
             return [*found, diagnosis.unseen("endpoint", str(blind))]
-        if body is None:
-            return [*found, diagnosis.absent(name, where)]
-        logs = await examining.with_logs(client, cluster, body)
-        return [*found, *diagnosis.endpoint(dataclasses.replace(cluster, logs=logs), body)]
+        cluster = await examining.with_logs(client, cluster, pods)
+        return [*found, *diagnosis.endpoint(cluster, body)]
 
 
 def _account(cluster: "Cluster") -> "list[Finding]":

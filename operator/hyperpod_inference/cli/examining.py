@@ -5,13 +5,13 @@ import base64
 import binascii
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings, SettingsError
 from hyperpod_inference.controllers.kinds import CUSTOM
-from hyperpod_inference.diagnosis.endpoint import pods_of
-from hyperpod_inference.diagnosis.observed import Body, Cluster, Objects, key_of
+from hyperpod_inference.diagnosis.observed import Body, Cluster, NotSeen, Objects, key_of
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import ApiError, NotFound
 from hyperpod_inference.kube.resources import (
@@ -74,22 +74,29 @@ async def examine(client: Client, namespace: str | None = None) -> Cluster:
     read = await asyncio.gather(*(_listed(client, resource, where) for resource, where in wanted))
     found = {resource.kind: objects for (resource, _), objects in zip(wanted, read, strict=True) if objects}
     found[SECRETS.kind] = secret = await _secret(client, settings.namespace)
-    return Cluster(
+    cluster = Cluster(
         now=datetime.now(UTC), settings=settings, objects=found, certificate_until=_until(secret.items)
     )
+    return await with_logs(client, cluster, _operators(cluster))
 
 
-async def with_logs(
-    client: Client, cluster: Cluster, endpoint: Body
-) -> dict[tuple[str, str], dict[str, str]]:
-    """The last lines of every container of the endpoint's pods; what cannot be read is left out."""
-    pods = [] if cluster.of(PODS.kind).unread else pods_of(cluster, endpoint)
+def _operators(cluster: Cluster) -> list[Body]:
+    """The pods of the operator; none where they cannot be read."""
+    with suppress(NotSeen):
+        deployment = cluster.of(DEPLOYMENTS.kind).find(names.OPERATOR_NAME, cluster.settings.namespace)
+        if deployment is not None:
+            return cluster.pods(cluster.settings.namespace, deployment["spec"]["selector"]["matchLabels"])
+    return []
+
+
+async def with_logs(client: Client, cluster: Cluster, pods: Iterable[Body]) -> Cluster:
+    """The same with the last lines of every container of these pods; what cannot be read is left out."""
     wanted = [(key_of(pod), container["name"]) for pod in pods for container in pod["spec"]["containers"]]
     texts = await asyncio.gather(*(_log(client, *key, container) for key, container in wanted))
-    found: dict[tuple[str, str], dict[str, str]] = {}
+    found = {key: dict(some) for key, some in cluster.logs.items()}
     for (key, container), text in zip(wanted, texts, strict=True):
         found.setdefault(key, {})[container] = text
-    return found
+    return replace(cluster, logs=found)
 
 
 async def _listed(client: Client, resource: Resource, namespaces: Iterable[str | None]) -> Objects | None:

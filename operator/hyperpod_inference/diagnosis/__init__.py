@@ -12,7 +12,7 @@ operator is down.
 """
 
 from hyperpod_inference.diagnosis.account import account
-from hyperpod_inference.diagnosis.endpoint import absent, endpoint
+from hyperpod_inference.diagnosis.endpoint import absent, endpoint, pods_of
 from hyperpod_inference.diagnosis.installed import examined
 from hyperpod_inference.diagnosis.observed import Cluster, NotSeen, Objects, unseen
 from hyperpod_inference.diagnosis.overview import named, overview
@@ -31,5 +31,6 @@ __all__ = [
     "lines",
     "named",
     "overview",
+    "pods_of",
     "unseen",
 ]

@@ -1,5 +1,6 @@
 """The installation, from the definitions to the nodes: each check is a pure function of what was observed."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,6 +26,8 @@ from hyperpod_inference.diagnosis.observed import (
 from hyperpod_inference.diagnosis.webhook import webhook
 from hyperpod_inference.status import causes
 
+FORBIDDEN = re.compile(r"is forbidden: User \S+ cannot (\w+) resource \W*([\w/]+)")
+APPLY_AGAIN = "Apply the manifests of its own version again, or update the add-on: the roles come with them."
 REMOTE_CLOCK = timedelta(seconds=60)
 """How far this machine's clock may be from the cluster's before a lease looks abandoned."""
 
@@ -103,12 +106,11 @@ def _unavailable(check: str, cluster: Cluster, deployment: Body) -> Finding:
     for _, cause in found:
         if cause is None:
             continue
-        trusted = (
-            " A startup probe that fails is often the execution role: look at its trust policy, which "
-            "`hyperpod-inference doctor --aws` compares."
-        )
-        more = trusted if cause.reason == conditions.PROBE_FAILED else ""
-        return wrong(check, f"pod {cause.pod} {cause.happened}", cause.next_step + more)
+        if denied := _denied(cluster, namespace, cause.pod):
+            return wrong(
+                check, f"pod {cause.pod} {cause.happened} Its role does not let it {denied}", APPLY_AGAIN
+            )
+        return wrong(check, f"pod {cause.pod} {cause.happened}", _step(cluster, cause))
     if pods:
         return waiting(
             check, f"its pod {pods[0]['metadata']['name']} starts", f"`kubectl get pods -n {namespace}`"
@@ -118,6 +120,27 @@ def _unavailable(check: str, cluster: Cluster, deployment: Body) -> Finding:
     return wrong(
         check, f"{namespace}/{name} has no pod: {why}", f"`kubectl describe replicasets -n {namespace}`"
     )
+
+
+def _step(cluster: Cluster, cause: causes.Cause) -> str:
+    """What to do about the operator's own pod: advice about probes and loading is for models."""
+    namespace = cluster.settings.namespace
+    if cause.reason == conditions.PROBE_FAILED:
+        return (
+            "Often it is the execution role: `hyperpod-inference doctor --aws` compares its trust policy. "
+            "Its log says "
+            f"more: `kubectl logs -n {namespace} {cause.pod} --previous`."
+        )
+    if cause.reason == causes.READINESS_FAILED:
+        return f"Its log says what it waits for: `kubectl logs -n {namespace} {cause.pod}`."
+    return cause.next_step
+
+
+def _denied(cluster: Cluster, namespace: str, pod: str) -> str:
+    """'list serviceaccounts': the last that the API server denied it, by its log; '' when nothing."""
+    text = "".join(cluster.logs.get((namespace, pod), {}).values())
+    found = FORBIDDEN.findall(text)
+    return " ".join(found[-1]) if found else ""
 
 
 def _leader(cluster: Cluster) -> Findings:

@@ -62,6 +62,22 @@ def _probed(world: World) -> None:
     )
 
 
+def _not_ready(world: World) -> None:
+    _operator_pod(world, containerStatuses=[{"name": "manager", "ready": False, "state": {"running": {}}}])
+    about = {"name": "operator-1", "uid": "uid-of-operator-1"}
+    message = "Readiness probe failed: HTTP probe failed with statuscode: 503"
+    world.add(
+        "Event", world.named("Event", "e", SYSTEM, involvedObject=about, reason="Unhealthy", message=message)
+    )
+
+
+def _role_is_old(world: World) -> None:
+    _not_ready(world)
+    who = r"User \"system:serviceaccount:a:b\""
+    line = rf"serviceaccounts is forbidden: {who} cannot list resource \"serviceaccounts\""
+    world.logs[SYSTEM, "operator-1"] = {"manager": f'{{"message": "403 Forbidden: {line}"}}'}
+
+
 def _too_many_pods(world: World) -> None:
     told = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Too many pods."}
     _operator_pod(world, conditions=[told])
@@ -124,6 +140,13 @@ ROWS: list[tuple[Spoil, str, str, str]] = [
     (_scaled_to_zero, "operator", "is scaled to 0", "--replicas=1"),
     (_no_pod, "operator", 'serviceaccount "x" not found', "kubectl describe replicasets"),
     (_probed, "operator", "Startup probe failed", "trust policy"),
+    (
+        _not_ready,
+        "operator",
+        "Readiness probe failed",
+        "kubectl logs -n hyperpod-inference-system operator-1",
+    ),
+    (_role_is_old, "operator", "Its role does not let it list serviceaccounts", "Apply the manifests"),
     (_too_many_pods, "operator", "Too many pods", "add nodes or remove pods"),
     (lambda w: w.drop("Lease"), "leader", "nobody holds Lease", "operator"),
     (_lease_ran_out, "leader", "the last was operator-1", "kubectl logs"),
