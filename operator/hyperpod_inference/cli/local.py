@@ -169,8 +169,9 @@ def kubectl_env(state_dir: Path | None) -> None:
 
 @command.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1. [default: free]")
+@click.option("--enforce-iam", is_flag=True, help="Refuse callers that took a role what it does not allow.")
 @told
-def aws(port: int) -> None:
+def aws(port: int, *, enforce_iam: bool) -> None:
     """Run AWS on loopback, until Ctrl-C: EKS, SageMaker and its hub, S3, IAM, CloudFormation and more.
 
     Nothing reaches the real AWS. What it prints points `aws`, boto3 and the CDK at it.
@@ -179,7 +180,7 @@ def aws(port: int) -> None:
         from hyperpod_inference.local.aws.double import AwsDouble
     except ModuleNotFoundError as error:
         raise _not_installed("AWS on loopback", error) from error
-    double = AwsDouble(port=port)
+    double = AwsDouble(port=port, enforcing=enforce_iam)
     for name, value in double.environment().items():
         click.echo(f"export {name}={shlex.quote(value)}")
     click.echo(f"# AWS answers at {double.url}; Ctrl-C ends it and forgets everything.", err=True)

@@ -7,6 +7,7 @@ AWS's code and AWS's words, and for a missing permission which action is missing
 # ruff: noqa: N818 - these are the outcomes of a call, and read as such in `except Missing`
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 from botocore import exceptions
@@ -111,9 +112,28 @@ def told(error: CloudError, role: str = "") -> str:
     return f"AWS: {words}. {_step(error, role)}"
 
 
+_UNAUTHORIZED = re.compile(
+    r"User: (?P<who>\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)"
+    r" on resource: \"?(?P<what>[^\s\"]+)"
+)
+
+
+def _lacking(error: CloudError, role: str) -> str:
+    """What AWS's words say is missing; '' where they do not say it."""
+    found = _UNAUTHORIZED.search(error.message)
+    if found is None:
+        return ""
+    who = role or found["who"].partition(":assumed-role/")[2].partition("/")[0] or found["who"]
+    return (
+        f"Role {who} lacks action {found['action']} on {found['what']}: allow it; it goes on by itself then."
+    )
+
+
 def _step(error: CloudError, role: str) -> str:
     again = "It is tried again by itself."
     if isinstance(error, Denied):
+        if lacking := _lacking(error, role):
+            return lacking
         return f"Allow {error.call} to {role or 'the role of the operator'}; it goes on by itself then."
     if isinstance(error, NoCredentials):
         return "Give the operator's service account a role (IRSA or EKS Pod Identity), and restart it."

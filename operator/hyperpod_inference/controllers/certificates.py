@@ -26,6 +26,7 @@ from hyperpod_inference.status.tls import UNSUITABLE, Certificate, certificate_o
 from hyperpod_inference.webhook.authority import (
     COMMON_NAME_LIMIT,
     Authority,
+    Leaf,
     due_at,
     expiry,
     leaf_is_due,
@@ -174,10 +175,7 @@ def issued(
         made = sign(authority, wanted.hosts, now, LIFE)
         issuer = authority.certificates.partition(b"-----END CERTIFICATE-----\n")
         chain = issuer[0] + issuer[1]
-        if arn:
-            aws.acm.import_over(arn, made.certificate, made.key, chain)
-        else:
-            arn = aws.acm.import_new(made.certificate, made.key, chain, dict(wanted.tags))
+        arn = _imported(aws, wanted, made, chain, arn)
         leaf = made.certificate
         _publish(aws, wanted, CERTIFICATE_FILE, leaf)
         logger.info("imported %s for %s, valid until %s", arn, wanted.hosts[0], expiry(leaf))
@@ -192,6 +190,22 @@ def issued(
         ),
         due_at(leaf),
     )
+
+
+def _imported(aws: Aws, wanted: Wanted, made: Leaf, chain: bytes, arn: str) -> str:
+    """Import over the ARN, or anew; returns the ARN.
+
+    AWS's managed policy lets nobody import over an ARN, since that takes no tags, and no other tag than its
+    own: where that is denied, another certificate is imported, with that tag alone, and the old one removed.
+    """
+    try:
+        if arn:
+            aws.acm.import_over(arn, made.certificate, made.key, chain)
+            return arn
+        return aws.acm.import_new(made.certificate, made.key, chain, dict(wanted.tags))
+    except Denied as error:
+        logger.info("imported anew with one tag: %s", error)
+        return aws.acm.import_new(made.certificate, made.key, chain, dict([names.TAG_CREATED_BY]))
 
 
 def adopted(aws: Aws, wanted: Wanted) -> Certificate:

@@ -1,23 +1,28 @@
 """A cluster in memory that knows what a reconcile needs: apply, patch, delete, list, and who may do what."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from hyperpod_inference.api import names
+from hyperpod_inference.api import conditions, names
+from hyperpod_inference.api.registration import RegistrationStatus
 from hyperpod_inference.api.settings import OperatorSettings
+from hyperpod_inference.cloud.errors import CloudError
 from hyperpod_inference.cloud.session import Session
+from hyperpod_inference.controllers.authority import AuthorityKeeper
 from hyperpod_inference.controllers.aws import services
 from hyperpod_inference.controllers.caches import Caches
 from hyperpod_inference.controllers.certificates import Certificates
 from hyperpod_inference.controllers.endpoint import EndpointReconciler, Understand, as_it_is
-from hyperpod_inference.controllers.kinds import ENDPOINTS
+from hyperpod_inference.controllers.kinds import ENDPOINTS, REGISTRATIONS
 from hyperpod_inference.controllers.networks import OwnNetwork
 from hyperpod_inference.controllers.records import Records
+from hyperpod_inference.controllers.registrations import RegistrationReconciler
 from hyperpod_inference.controllers.statuses import StatusWriter
 from hyperpod_inference.kube.apply import Applier
 from hyperpod_inference.kube.client import ListResult
@@ -28,6 +33,11 @@ from hyperpod_inference.kube.store import Key, key_of
 from hyperpod_inference.local.aws.double import AwsDouble
 
 Body = dict[str, Any]
+TLS_BUCKET = "hyperpod-tls-111122223333"
+REGISTERED = "fallback-chat"
+SAGEMAKER_ROLE = "arn:aws:iam::111122223333:role/SageMakerHyperPodInference-example"
+LOAD_BALANCER = "internal-k8s-default-albllmfa-0123456789-1111111111.us-west-2.elb.amazonaws.com"
+EXAMPLE = ("default", "llm-fallback")
 EXAMPLES = Path(__file__).parents[3] / "charts/hyperpod_charts/examples"
 
 
@@ -193,6 +203,145 @@ class World:
         return {name for _, name in self.cluster.objects.get(kind, {})}
 
 
+class SageMakerAccount:
+    """What SageMaker holds; an EKS cluster and the bucket are there."""
+
+    def __init__(self, double: AwsDouble, session: Session) -> None:
+        double.reset()
+        self.double, self.faults = double, double.faults
+        self.aws = services(session)
+        self.sagemaker: Any = session.client("sagemaker")
+        s3: Any = session.client("s3")
+        s3.create_bucket(Bucket=TLS_BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        eks: Any = session.client("eks")
+        eks.create_cluster(
+            name="hyperpod",
+            roleArn="arn:aws:iam::111122223333:role/eks",
+            resourcesVpcConfig={"subnetIds": ["subnet-1a", "subnet-2b"], "securityGroupIds": ["sg-1a"]},
+        )
+
+    def inventory(self) -> tuple[list[str], list[str], list[str]]:
+        """Names of endpoints, configurations and models."""
+        endpoints = self.sagemaker.list_endpoints()["Endpoints"]
+        configurations = self.sagemaker.list_endpoint_configs()["EndpointConfigs"]
+        models = self.sagemaker.list_models()["Models"]
+        return (
+            sorted(each["EndpointName"] for each in endpoints),
+            sorted(each["EndpointConfigName"] for each in configurations),
+            sorted(each["ModelName"] for each in models),
+        )
+
+    def endpoint(self, name: str = REGISTERED) -> Body:
+        return dict(self.sagemaker.describe_endpoint(EndpointName=name))
+
+    def model(self, name: str = REGISTERED) -> Body:
+        resource = self.endpoint(name)["EndpointConfigName"]
+        return dict(self.sagemaker.describe_model(ModelName=resource))
+
+    def tags(self, arn: str) -> dict[str, str]:
+        return {tag["Key"]: tag["Value"] for tag in self.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
+
+    def foreign(self, name: str = REGISTERED, tags: Body | None = None) -> None:
+        """An endpoint that somebody else made."""
+        self.sagemaker.create_model(ModelName="theirs", ExecutionRoleArn=SAGEMAKER_ROLE)
+        variant = {"VariantName": "a", "ModelName": "theirs", "InstanceType": "ml.m5.large"}
+        variants = [variant | {"InitialInstanceCount": 1}]
+        self.sagemaker.create_endpoint_config(EndpointConfigName="theirs", ProductionVariants=variants)
+        pairs = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="theirs", Tags=pairs)
+
+
+class Registering:
+    """A model that names a SageMaker endpoint, with both reconcilers that are concerned."""
+
+    def __init__(
+        self, world: World, account: SageMakerAccount, example: Body, settings: OperatorSettings
+    ) -> None:
+        self.world, self.account = world, account
+        world.moment = datetime.now(UTC).replace(microsecond=0)
+        account.double.world.clock = lambda: world.moment
+        world.settings = settings
+        world.network = OwnNetwork(settings=settings, aws=lambda: account.aws)
+        world.certificates = lambda client: Certificates(
+            settings=settings,
+            authority=AuthorityKeeper(client, names.OPERATOR_NAMESPACE, lambda: world.moment),
+            now=lambda: world.moment - timedelta(hours=1),  # ACM goes by its own clock
+            aws=lambda: account.aws,
+        )
+        example["spec"]["tlsConfig"] = {"tlsCertificateOutputS3Uri": f"s3://{TLS_BUCKET}/llm"}
+        example["spec"]["endpointName"] = REGISTERED
+        example["spec"].pop("autoScalingSpec", None)
+        self.restart()
+        world.cluster.put(example)
+
+    def restart(self) -> None:
+        """A new process: it remembers nothing."""
+        self.world.restart()
+        self.reconciler = RegistrationReconciler(
+            client=self.world.cluster,
+            store=self.world.caches.children[REGISTRATIONS],
+            settings=self.world.settings,
+            statuses=self.world.statuses,
+            recorder=self.world.recorder,
+            aws=lambda: self.account.aws,
+            now=lambda: self.world.moment,
+        )
+
+    async def balanced(self) -> None:
+        """The load balancer has an address, so the registration is made."""
+        await self.world.reconcile()
+        ingress = self.world.cluster.objects["Ingress"][("default", "alb-llm-fallback")]
+        self.world.cluster.put(
+            ingress | {"status": {"loadBalancer": {"ingress": [{"hostname": LOAD_BALANCER}]}}}
+        )
+        await self.world.reconcile()
+
+    async def register(self, key: tuple[str, str] = EXAMPLE) -> float | None:
+        """Reconcile the registration once; seconds until it wants to be looked at again."""
+        self.world.settle()
+        result = await self.reconciler(key)
+        self.world.settle()
+        return result.requeue_after
+
+    async def until_steady(self, tries: int = 30) -> None:
+        """Both reconcile, through failures, while SageMaker's time passes, until nothing is to be done."""
+        for _ in range(tries):
+            self.world.moment += timedelta(minutes=1)
+            wait: float | None = 0.0
+            with contextlib.suppress(CloudError):
+                await self.world.reconcile()
+            with contextlib.suppress(CloudError):
+                wait = await self.register()
+            if self.registration() is None or wait == pytest.approx(600):
+                return
+        raise AssertionError(f"not steady: {self.registration()}")
+
+    def registration(self) -> Body | None:
+        found = self.world.cluster.objects.get(names.KIND_REGISTRATION, {}).get(EXAMPLE)
+        return None if found is None else dict(found)
+
+    def status(self) -> Body:
+        found = self.registration()
+        assert found is not None
+        RegistrationStatus.model_validate(found["status"])
+        return dict(found["status"])
+
+    def ready(self) -> Body:
+        (found,) = [each for each in self.status()["conditions"] if each["type"] == "Ready"]
+        return dict(found)
+
+    def edit(self, **spec: Any) -> None:
+        known = self.world.cluster.objects[names.KIND_ENDPOINT][EXAMPLE]
+        metadata = known["metadata"] | {"generation": known["metadata"]["generation"] + 1}
+        kept = {key: value for key, value in (known["spec"] | spec).items() if value is not None}
+        self.world.cluster.put(known | {"spec": kept, "metadata": metadata})
+
+    def delete(self, kind: str = names.KIND_REGISTRATION) -> None:
+        known = self.world.cluster.objects[kind][EXAMPLE]
+        moment = conditions.timestamp(self.world.moment)
+        self.world.cluster.put(known | {"metadata": known["metadata"] | {"deletionTimestamp": moment}})
+
+
 @pytest.fixture(scope="module")
 def double() -> Iterator[AwsDouble]:
     """AWS on loopback; each test resets it."""
@@ -237,3 +386,11 @@ def edited(world: World) -> Callable[..., None]:
         world.cluster.put(known | {"spec": known["spec"] | spec, "metadata": metadata})
 
     return edit
+
+
+@pytest.fixture
+def registering_of(
+    world: World, double: AwsDouble, session: Session, example: Body
+) -> Callable[[OperatorSettings], Registering]:
+    """A model that names a SageMaker endpoint, under an operator with these settings."""
+    return lambda settings: Registering(world, SageMakerAccount(double, session), example, settings)

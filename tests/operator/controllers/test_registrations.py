@@ -22,13 +22,8 @@ from hyperpod_inference.api.statuses import EndpointStatus
 from hyperpod_inference.cloud.errors import CloudError
 from hyperpod_inference.cloud.session import Session
 from hyperpod_inference.controllers.authority import AuthorityKeeper
-from hyperpod_inference.controllers.aws import services
-from hyperpod_inference.controllers.certificates import Certificates
-from hyperpod_inference.controllers.kinds import REGISTRATIONS
 from hyperpod_inference.controllers.networks import OwnNetwork
-from hyperpod_inference.controllers.registrations import RegistrationReconciler
 from hyperpod_inference.controllers.serving import serving
-from hyperpod_inference.local.aws.double import AwsDouble
 from hyperpod_inference.local.aws.faults import Fault, denied, throttling
 from hyperpod_inference.render.sagemaker_endpoint import TAG_OWNER, Seen, Step, Wanted, next_step
 from hyperpod_inference.webhook.authority import Authority, new_authority, sign
@@ -50,157 +45,22 @@ SETTINGS = OperatorSettings(
 FIVE = timedelta(minutes=5)
 
 
-class Account:
-    """What SageMaker holds; an EKS cluster and the bucket are there."""
-
-    def __init__(self, double: AwsDouble, session: Session) -> None:
-        double.reset()
-        self.double, self.faults = double, double.faults
-        self.aws = services(session)
-        self.sagemaker: Any = session.client("sagemaker")
-        s3: Any = session.client("s3")
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-        eks: Any = session.client("eks")
-        eks.create_cluster(
-            name="hyperpod",
-            roleArn="arn:aws:iam::111122223333:role/eks",
-            resourcesVpcConfig={"subnetIds": ["subnet-1a", "subnet-2b"], "securityGroupIds": ["sg-1a"]},
-        )
-
-    def inventory(self) -> tuple[list[str], list[str], list[str]]:
-        """Names of endpoints, configurations and models."""
-        endpoints = self.sagemaker.list_endpoints()["Endpoints"]
-        configurations = self.sagemaker.list_endpoint_configs()["EndpointConfigs"]
-        models = self.sagemaker.list_models()["Models"]
-        return (
-            sorted(each["EndpointName"] for each in endpoints),
-            sorted(each["EndpointConfigName"] for each in configurations),
-            sorted(each["ModelName"] for each in models),
-        )
-
-    def endpoint(self, name: str = ENDPOINT) -> Body:
-        return dict(self.sagemaker.describe_endpoint(EndpointName=name))
-
-    def model(self, name: str = ENDPOINT) -> Body:
-        resource = self.endpoint(name)["EndpointConfigName"]
-        return dict(self.sagemaker.describe_model(ModelName=resource))
-
-    def tags(self, arn: str) -> dict[str, str]:
-        return {tag["Key"]: tag["Value"] for tag in self.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
-
-    def foreign(self, name: str = ENDPOINT, tags: Body | None = None) -> None:
-        """An endpoint that somebody else made."""
-        self.sagemaker.create_model(ModelName="theirs", ExecutionRoleArn=ROLE)
-        variant = {"VariantName": "a", "ModelName": "theirs", "InstanceType": "ml.m5.large"}
-        variants = [variant | {"InitialInstanceCount": 1}]
-        self.sagemaker.create_endpoint_config(EndpointConfigName="theirs", ProductionVariants=variants)
-        pairs = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
-        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="theirs", Tags=pairs)
+@pytest.fixture
+def registering(registering_of: Callable[[OperatorSettings], Any]) -> Any:
+    return registering_of(SETTINGS)
 
 
 @pytest.fixture
-def account(double: AwsDouble, session: Session) -> Account:
-    return Account(double, session)
+def account(registering: Any) -> Any:
+    return registering.account
 
 
-class Registering:
-    """A model that names a SageMaker endpoint, with both reconcilers that are concerned."""
-
-    def __init__(self, world: Any, account: Account, example: Body) -> None:
-        self.world, self.account = world, account
-        world.moment = datetime.now(UTC).replace(microsecond=0)
-        account.double.world.clock = lambda: world.moment
-        world.settings = SETTINGS
-        world.network = OwnNetwork(settings=SETTINGS, aws=lambda: account.aws)
-        world.certificates = lambda client: Certificates(
-            settings=SETTINGS,
-            authority=AuthorityKeeper(client, names.OPERATOR_NAMESPACE, lambda: world.moment),
-            now=lambda: world.moment - timedelta(hours=1),  # ACM goes by its own clock
-            aws=lambda: account.aws,
-        )
-        example["spec"]["tlsConfig"] = {"tlsCertificateOutputS3Uri": f"s3://{BUCKET}/llm"}
-        example["spec"]["endpointName"] = ENDPOINT
-        example["spec"].pop("autoScalingSpec", None)
-        self.restart()
-        world.cluster.put(example)
-
-    def restart(self) -> None:
-        """A new process: it remembers nothing."""
-        self.world.restart()
-        self.reconciler = RegistrationReconciler(
-            client=self.world.cluster,
-            store=self.world.caches.children[REGISTRATIONS],
-            settings=self.world.settings,
-            statuses=self.world.statuses,
-            recorder=self.world.recorder,
-            aws=lambda: self.account.aws,
-            now=lambda: self.world.moment,
-        )
-
-    async def balanced(self) -> None:
-        """The load balancer has an address, so the registration is made."""
-        await self.world.reconcile()
-        ingress = self.world.cluster.objects["Ingress"][("default", "alb-llm-fallback")]
-        self.world.cluster.put(ingress | {"status": {"loadBalancer": {"ingress": [{"hostname": ALB}]}}})
-        await self.world.reconcile()
-
-    async def register(self, key: tuple[str, str] = KEY) -> float | None:
-        """Reconcile the registration once; seconds until it wants to be looked at again."""
-        self.world.settle()
-        result = await self.reconciler(key)
-        self.world.settle()
-        return result.requeue_after
-
-    async def until_steady(self, tries: int = 30) -> None:
-        """Both reconcile, through failures, while SageMaker's time passes, until nothing is to be done."""
-        for _ in range(tries):
-            self.world.moment += timedelta(minutes=1)
-            wait: float | None = 0.0
-            with contextlib.suppress(CloudError):
-                await self.world.reconcile()
-            with contextlib.suppress(CloudError):
-                wait = await self.register()
-            if self.registration() is None or wait == pytest.approx(600):
-                return
-        raise AssertionError(f"not steady: {self.registration()}")
-
-    def registration(self) -> Body | None:
-        found = self.world.cluster.objects.get(names.KIND_REGISTRATION, {}).get(KEY)
-        return None if found is None else dict(found)
-
-    def status(self) -> Body:
-        found = self.registration()
-        assert found is not None
-        RegistrationStatus.model_validate(found["status"])
-        return dict(found["status"])
-
-    def ready(self) -> Body:
-        (found,) = [each for each in self.status()["conditions"] if each["type"] == "Ready"]
-        return dict(found)
-
-    def edit(self, **spec: Any) -> None:
-        known = self.world.cluster.objects[names.KIND_ENDPOINT][KEY]
-        metadata = known["metadata"] | {"generation": known["metadata"]["generation"] + 1}
-        kept = {key: value for key, value in (known["spec"] | spec).items() if value is not None}
-        self.world.cluster.put(known | {"spec": kept, "metadata": metadata})
-
-    def delete(self, kind: str = names.KIND_REGISTRATION) -> None:
-        known = self.world.cluster.objects[kind][KEY]
-        moment = conditions.timestamp(self.world.moment)
-        self.world.cluster.put(known | {"metadata": known["metadata"] | {"deletionTimestamp": moment}})
-
-
-@pytest.fixture
-def registering(world: Any, account: Account, example: Body) -> Registering:
-    return Registering(world, account, example)
-
-
-def told(registering: Registering) -> Body:
+def told(registering: Any) -> Body:
     return dict(registering.world.condition(conditions.ENDPOINT_REGISTERED))
 
 
 async def test_an_endpoint_is_made_under_exactly_its_name_and_told_on_both_resources(
-    registering: Registering, account: Account
+    registering: Any, account: Any
 ) -> None:
     account.double.world.transition = FIVE
     await registering.balanced()
@@ -243,7 +103,7 @@ async def test_an_endpoint_is_made_under_exactly_its_name_and_told_on_both_resou
 
 
 async def test_what_sagemaker_runs_knows_the_way_whom_to_trust_and_the_network(
-    registering: Registering, account: Account
+    registering: Any, account: Any
 ) -> None:
     await registering.balanced()
     await registering.register()
@@ -265,7 +125,7 @@ async def test_what_sagemaker_runs_knows_the_way_whom_to_trust_and_the_network(
 
 
 async def test_all_that_is_made_carries_the_tags_of_the_user_and_those_that_policies_ask_for(
-    registering: Registering, account: Account
+    registering: Any, account: Any
 ) -> None:
     await registering.balanced()
     await registering.register()
@@ -294,7 +154,7 @@ async def test_all_that_is_made_carries_the_tags_of_the_user_and_those_that_poli
     ids=["role", "image", "cluster", "another cluster"],
 )
 async def test_what_is_missing_for_a_registration_is_said_and_the_model_is_deployed_all_the_same(
-    registering: Registering, settings: OperatorSettings, says: str
+    registering: Any, settings: OperatorSettings, says: str
 ) -> None:
     registering.world.settings = settings
     registering.world.network = OwnNetwork(settings=settings, aws=lambda: registering.account.aws)
@@ -309,7 +169,7 @@ async def test_what_is_missing_for_a_registration_is_said_and_the_model_is_deplo
     assert registering.world.names_of("Deployment") == {NAME}
 
 
-async def test_without_a_load_balancer_or_a_certificate_it_waits(registering: Registering) -> None:
+async def test_without_a_load_balancer_or_a_certificate_it_waits(registering: Any) -> None:
     await registering.world.reconcile()
     assert "as soon as the load balancer has an address" in told(registering)["message"]
     registering.edit(tlsConfig=None)
@@ -318,7 +178,7 @@ async def test_without_a_load_balancer_or_a_certificate_it_waits(registering: Re
 
 
 async def test_a_changed_path_updates_the_endpoint_in_place_and_the_old_revision_goes(
-    registering: Registering, account: Account
+    registering: Any, account: Any
 ) -> None:
     await registering.balanced()
     await registering.register()
@@ -348,7 +208,7 @@ async def test_a_changed_path_updates_the_endpoint_in_place_and_the_old_revision
 
 
 async def test_another_name_is_made_first_and_the_old_endpoint_goes_then(
-    registering: Registering, account: Account
+    registering: Any, account: Any
 ) -> None:
     await registering.balanced()
     await registering.register()
@@ -364,9 +224,7 @@ async def test_another_name_is_made_first_and_the_old_endpoint_goes_then(
     assert len(configurations) == len(models) == 1
 
 
-async def test_an_endpoint_of_somebody_elses_is_left_alone_and_told(
-    registering: Registering, account: Account
-) -> None:
+async def test_an_endpoint_of_somebody_elses_is_left_alone_and_told(registering: Any, account: Any) -> None:
     account.foreign(tags={TAG_OWNER: "other/default/llm"})
     await registering.balanced()
     assert await registering.register() == pytest.approx(600)
@@ -381,7 +239,7 @@ async def test_an_endpoint_of_somebody_elses_is_left_alone_and_told(
 
 
 async def test_an_endpoint_that_others_gave_another_configuration_is_known_by_its_tags_and_put_right(
-    registering: Registering, account: Account
+    registering: Any, account: Any
 ) -> None:
     account.foreign(tags={TAG_OWNER: "hyperpod/default/llm-fallback"})
     await registering.balanced()
@@ -391,7 +249,7 @@ async def test_an_endpoint_that_others_gave_another_configuration_is_known_by_it
 
 
 async def test_without_the_right_to_read_tags_the_name_of_its_configuration_tells(
-    registering: Registering, account: Account
+    registering: Any, account: Any
 ) -> None:
     account.faults.add(denied("sagemaker:ListTags"))
     await registering.balanced()
@@ -402,7 +260,7 @@ async def test_without_the_right_to_read_tags_the_name_of_its_configuration_tell
 
 
 async def test_one_that_sagemaker_could_not_create_says_why_and_is_tried_again_after_a_while(
-    registering: Registering, account: Account
+    registering: Any, account: Any
 ) -> None:
     why = "The execution role for variant AllTraffic lacks permissions for a variant within a VPC."
     account.double.world.endpoint_failures[ENDPOINT] = why
@@ -419,7 +277,7 @@ async def test_one_that_sagemaker_could_not_create_says_why_and_is_tried_again_a
 
 
 async def test_an_update_that_sagemaker_rolled_back_serves_as_before_and_says_why(
-    registering: Registering, account: Account
+    registering: Any, account: Any
 ) -> None:
     await registering.balanced()
     await registering.until_steady()
@@ -460,7 +318,7 @@ KINDS: dict[str, Callable[[str], Fault]] = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("actions", CREATES, ids="+".join)
 async def test_whatever_fails_while_it_is_made_there_is_one_endpoint_in_the_end(
-    registering: Registering, account: Account, actions: tuple[str, ...], kind: str
+    registering: Any, account: Any, actions: tuple[str, ...], kind: str
 ) -> None:
     account.double.world.transition = timedelta(minutes=2)
     await registering.balanced()
@@ -475,7 +333,7 @@ async def test_whatever_fails_while_it_is_made_there_is_one_endpoint_in_the_end(
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("actions", UPDATES, ids="+".join)
 async def test_whatever_fails_while_it_is_updated_only_the_new_revision_is_left(
-    registering: Registering, account: Account, actions: tuple[str, ...], kind: str
+    registering: Any, account: Any, actions: tuple[str, ...], kind: str
 ) -> None:
     await registering.balanced()
     await registering.until_steady()
@@ -493,7 +351,7 @@ async def test_whatever_fails_while_it_is_updated_only_the_new_revision_is_left(
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("actions", DELETES, ids="+".join)
 async def test_whatever_fails_while_it_is_deleted_nothing_is_left(
-    registering: Registering, account: Account, actions: tuple[str, ...], kind: str
+    registering: Any, account: Any, actions: tuple[str, ...], kind: str
 ) -> None:
     await registering.balanced()
     await registering.until_steady()
@@ -512,9 +370,7 @@ async def test_whatever_fails_while_it_is_deleted_nothing_is_left(
     assert registering.registration() is None
 
 
-async def test_the_endpoint_goes_first_and_what_it_runs_after_it(
-    registering: Registering, account: Account
-) -> None:
+async def test_the_endpoint_goes_first_and_what_it_runs_after_it(registering: Any, account: Any) -> None:
     await registering.balanced()
     await registering.until_steady()
     account.double.world.transition = FIVE
@@ -529,9 +385,7 @@ async def test_the_endpoint_goes_first_and_what_it_runs_after_it(
     assert registering.registration() is None
 
 
-async def test_revisions_that_were_begun_and_given_up_are_removed_too(
-    registering: Registering, account: Account
-) -> None:
+async def test_revisions_that_were_begun_and_given_up_are_removed_too(registering: Any, account: Any) -> None:
     await registering.balanced()
     await registering.until_steady()
     account.faults.add(Fault("sagemaker:UpdateEndpoint", times=3))
@@ -548,7 +402,7 @@ async def test_revisions_that_were_begun_and_given_up_are_removed_too(
 
 
 async def test_what_sagemaker_does_not_show_yet_is_not_made_twice_and_not_left_behind(
-    registering: Registering, account: Account
+    registering: Any, account: Any
 ) -> None:
     unseen = Fault(
         "sagemaker:DescribeEndpoint", "ValidationException", 'Could not find endpoint "x".', 400, times=None
@@ -570,9 +424,7 @@ async def test_what_sagemaker_does_not_show_yet_is_not_made_twice_and_not_left_b
     assert registering.registration() is None
 
 
-async def test_an_endpoint_that_is_not_asked_for_any_more_goes(
-    registering: Registering, account: Account
-) -> None:
+async def test_an_endpoint_that_is_not_asked_for_any_more_goes(registering: Any, account: Any) -> None:
     await registering.balanced()
     await registering.until_steady()
     registering.edit(endpointName="")
@@ -584,7 +436,7 @@ async def test_an_endpoint_that_is_not_asked_for_any_more_goes(
 
 
 async def test_a_registration_stays_while_the_operator_does_not_know_all_of_it(
-    registering: Registering, account: Account
+    registering: Any, account: Any
 ) -> None:
     await registering.balanced()
     await registering.until_steady()
@@ -601,9 +453,7 @@ async def test_a_registration_stays_while_the_operator_does_not_know_all_of_it(
     assert after["spec"] == before["spec"]
 
 
-async def test_a_missing_permission_is_told_and_no_reason_to_hurry(
-    registering: Registering, account: Account
-) -> None:
+async def test_a_missing_permission_is_told_and_no_reason_to_hurry(registering: Any, account: Any) -> None:
     account.faults.add(denied("sagemaker:CreateModel"))
     await registering.balanced()
     assert await registering.register() == pytest.approx(600)
@@ -613,9 +463,7 @@ async def test_a_missing_permission_is_told_and_no_reason_to_hurry(
     assert "sagemaker:CreateModel" in told(registering)["message"]
 
 
-async def test_sagemakers_own_capture_goes_where_the_tier_says(
-    registering: Registering, account: Account
-) -> None:
+async def test_sagemakers_own_capture_goes_where_the_tier_says(registering: Any, account: Any) -> None:
     registering.edit(
         dataCapture={
             "s3Uri": f"s3://{BUCKET}/captured",
@@ -642,7 +490,7 @@ async def test_sagemakers_own_capture_goes_where_the_tier_says(
     assert f"SageMaker keeps 20 % of the calls of endpoint {ENDPOINT} in {where}." in words
 
 
-async def test_a_registration_that_cannot_be_read_says_so(registering: Registering) -> None:
+async def test_a_registration_that_cannot_be_read_says_so(registering: Any) -> None:
     registering.world.cluster.put(
         {
             "apiVersion": names.API_VERSION,
@@ -718,7 +566,7 @@ async def load_balancer(authority: Authority, host: str) -> AsyncIterator[tuple[
 
 
 async def test_an_invocation_of_the_endpoint_reaches_the_model_through_the_load_balancer(
-    registering: Registering, account: Account, session: Session
+    registering: Any, account: Any, session: Session
 ) -> None:
     await registering.balanced()
     await registering.until_steady()

@@ -18,8 +18,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--region", default=REGION)
+    parser.add_argument("--enforce-iam", action="store_true")
     arguments = parser.parse_args()
-    double = AwsDouble(port=arguments.port, region=arguments.region)
+    double = AwsDouble(port=arguments.port, region=arguments.region, enforcing=arguments.enforce_iam)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     print(json.dumps(dict(double.environment())), flush=True)  # noqa: T201 - what a parent reads
     with contextlib.suppress(KeyboardInterrupt, SystemExit):

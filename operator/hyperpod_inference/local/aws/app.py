@@ -8,10 +8,11 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from hyperpod_inference.local.aws import eks, gates, sagemaker
+from hyperpod_inference.local.aws import REGION, eks, gates, sagemaker
 from hyperpod_inference.local.aws.actions import action_of, protocol_of
 from hyperpod_inference.local.aws.errors import AwsError
 from hyperpod_inference.local.aws.faults import Fault, Faults
+from hyperpod_inference.local.aws.iam.enforcing import enforce
 from hyperpod_inference.local.aws.sagemaker import runtime
 from hyperpod_inference.local.aws.wire import Params, Request, Response, answer, operation_of, parse, refusal
 from hyperpod_inference.local.aws.world import World, Worlds
@@ -48,14 +49,18 @@ class App:
         self._faults = faults
         # moto's models are not made for calls at the same time; the double is for one user.
         self._lock = threading.RLock()
+        self.enforcing = False
+        """Whether callers that took a role may do only what its policies say."""
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         region, service = _scope(environ)
         gated = environ["PATH_INFO"].startswith(gates.PREFIX)
-        if service not in OPERATIONS and not self._faults and not gated:
+        if service not in OPERATIONS and not self._faults and not gated and not self.enforcing:
             return self._moto(environ, start_response)
         request = _read(environ)
+        if self.enforcing and (refused := self._refused(service, region, request, environ)) is not None:
+            return _send(refused, start_response)
         if gated and gates.closed(request, self._worlds.settings.clock()):
             denied = Fault("s3:GetObject", "AccessDenied", "Access Denied", 403)
             return _send(_struck(denied, "s3"), start_response)
@@ -66,6 +71,19 @@ class App:
             self._forward(service, region, request, environ, lambda *_args: None)
             return _send(_struck(fault, service), start_response)
         return self._forward(service, region, request, environ, start_response)
+
+    def _refused(self, service: str, region: str, request: Request, environ: Environ) -> Response | None:
+        """IAM's answer to a caller who may not; None where the call may pass."""
+        action = action_of(service, request) if service else "sts:?"
+        try:
+            with self._lock:
+                enforce(self._worlds.of(self._account, region or REGION), action, request, environ)
+        except AwsError as error:
+            return _struck(Fault(action, error.code, error.message, error.status), service)
+        except Exception as error:  # a defect of the double: the caller sees it as AWS's own
+            traceback.print_exc()
+            return _struck(Fault(action, "InternalFailure", str(error), 500), service)
+        return None
 
     def _forward(
         self, service: str, region: str, request: Request, environ: Environ, start_response: StartResponse

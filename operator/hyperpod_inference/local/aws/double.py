@@ -33,6 +33,7 @@ class AwsDouble:
         region: that `environment` names; calls to other regions are answered too.
         clock: what time it is for states that change.
         transition: how long CREATING, UPDATING and DELETING last.
+        enforcing: whether callers that took a role may do only what its policies say.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class AwsDouble:
         region: str = REGION,
         clock: Clock = utc_now,
         transition: timedelta = timedelta(0),
+        enforcing: bool = False,
     ) -> None:
         install()
         managed_policies.install()
@@ -54,8 +56,9 @@ class AwsDouble:
         simulate.install(self.faults)
         self.reset()
         moto = DomainDispatcherApplication(create_backend_app)
-        application = App(moto, ACCOUNT, WORLDS, self.faults)
-        self._server = make_server("127.0.0.1", port, application, threaded=True, request_handler=_Handler)
+        self.app = App(moto, ACCOUNT, WORLDS, self.faults)
+        self.app.enforcing = enforcing
+        self._server = make_server("127.0.0.1", port, self.app, threaded=True, request_handler=_Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="aws-double", daemon=True)
 
     def reset(self) -> None:
