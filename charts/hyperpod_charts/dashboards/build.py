@@ -16,6 +16,7 @@ from grafana_foundation_sdk.models.dashboard import (
     ThresholdsMode,
     VariableRefresh,
 )
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.text import TextMode
 
 from hyperpod_charts.dashboards.boards import BOARDS
@@ -112,7 +113,9 @@ def _panel(panel: Panel) -> Any:
         made = made.thresholds(_thresholds(panel))
     for letter, query in zip("ABCDEF", panel.queries, strict=False):
         asked = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).ref_id(letter)
-        made = made.with_target(asked.instant().format("table") if panel.kind == "table" else asked.range())
+        made = made.with_target(
+            asked.instant().format(PromQueryFormat.TABLE) if panel.kind == "table" else asked.range()
+        )
     return made
 
 

@@ -112,7 +112,7 @@ def _of_both(names: str, check: str) -> str:
     )
 
 
-CLAIM_RULES = (
+CLAIM_RULES: tuple[Rule, ...] = (
     Rule(
         cel=None,
         message=(

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from hyperpod_inference.api import conditions, names
 from hyperpod_inference.api.meta import ObjectMeta
@@ -244,7 +244,7 @@ class RegistrationReconciler:
         metadata = ObjectMeta.model_validate(body["metadata"], extra="ignore")
         status = registration_status(metadata, said, previous, self.now())
         if await self.statuses.write(body, status) and status["state"] != previous.get("state"):
-            kind = "Warning" if outcome == "Failed" else "Normal"
+            kind: Literal["Normal", "Warning"] = "Warning" if outcome == "Failed" else "Normal"
             await self.recorder.record(body, kind, status["state"], message)
 
 

@@ -1,9 +1,9 @@
 """The AWS account of a running installation: what of `preflight` has to go on holding, and the add-on."""
 
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.diagnosis.observed import Finding, Findings, ok, unseen, waiting, wrong
+from hyperpod_inference.diagnosis.observed import Findings, ok, unseen, waiting, wrong
 from hyperpod_inference.installation.compatibility import INFERENCE, RELEASES
-from hyperpod_inference.installation.preflight import Facts, Unread, dependencies, standing
+from hyperpod_inference.installation.preflight import Facts, Finding, Unread, dependencies, standing
 from hyperpod_inference.installation.settings import StackSettings
 
 FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "DEGRADED")

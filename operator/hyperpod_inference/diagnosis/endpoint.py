@@ -15,7 +15,6 @@ from hyperpod_inference.diagnosis.logs import logs
 from hyperpod_inference.diagnosis.observed import (
     Body,
     Cluster,
-    Finding,
     Findings,
     checked,
     key_of,
@@ -27,6 +26,7 @@ from hyperpod_inference.diagnosis.observed import (
 )
 from hyperpod_inference.diagnosis.others import drivers, keda, load_balancers
 from hyperpod_inference.diagnosis.scaling import scaling
+from hyperpod_inference.installation.preflight import Finding
 from hyperpod_inference.render.identity import LABEL_VALUE_LIMIT, bounded
 from hyperpod_inference.status import deadline
 from hyperpod_inference.status.causes import Cause, is_leaving, is_ready

@@ -14,7 +14,6 @@ from hyperpod_inference.diagnosis.nodes import devices, nodes, partitions
 from hyperpod_inference.diagnosis.observed import (
     Body,
     Cluster,
-    Finding,
     Findings,
     checked,
     key_of,
@@ -24,6 +23,7 @@ from hyperpod_inference.diagnosis.observed import (
     wrong,
 )
 from hyperpod_inference.diagnosis.webhook import webhook
+from hyperpod_inference.installation.preflight import Finding
 from hyperpod_inference.status import causes
 
 FORBIDDEN = re.compile(r"is forbidden: User \S+ cannot (\w+) resource \W*([\w/]+)")

@@ -3,8 +3,9 @@
 from functools import partial
 
 from hyperpod_inference.api import conditions, names
-from hyperpod_inference.diagnosis.observed import Body, Cluster, Finding, Findings, checked, key_of, ok, wrong
+from hyperpod_inference.diagnosis.observed import Body, Cluster, Findings, checked, key_of, ok, wrong
 from hyperpod_inference.diagnosis.others import drivers, keda, load_balancers
+from hyperpod_inference.installation.preflight import Finding
 
 SERVED = (names.KIND_ENDPOINT, names.KIND_JUMPSTART)
 

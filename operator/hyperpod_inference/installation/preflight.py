@@ -297,7 +297,10 @@ _CHECKS: Final = (*_STANDING, _dependencies, _inference)
 
 def standing(settings: StackSettings, facts: Facts) -> list[Finding]:
     """What holds, or not, of a running installation; nothing is said of what the settings do not name."""
-    unset = {_hyperpod: not settings.hyperpod_cluster_arn, _bucket: not settings.tls_bucket_name}
+    unset: dict[Callable[[StackSettings, Facts], Findings], bool] = {
+        _hyperpod: not settings.hyperpod_cluster_arn,
+        _bucket: not settings.tls_bucket_name,
+    }
     checks = [check for check in _STANDING if not unset.get(check)]
     return [finding for check in checks for finding in check(settings, facts)]
 

@@ -55,7 +55,8 @@ class Discovery:
         """What an upgrade of the add-on needs to know."""
         world, asking = self._world, self._asking
         asking.denied += await permissions.missing(world.client, permissions.TO_UPGRADE)
-        account, addons = await self._account(), await asking.aws(world.eks.addons, {})
+        account = await self._account()
+        addons: dict[str, Addon] = await asking.aws(world.eks.addons, {})
         inference = addons.get(INFERENCE)
         arn = str(inference.configuration.get("executionRoleArn") or "") if inference else ""
         role = await asking.aws(partial(world.iam.role, arn), None) if arn else None
