@@ -3,6 +3,7 @@
 import asyncio
 from functools import partial
 
+from hyperpod_inference.cloud.addons import Addon
 from hyperpod_inference.cloud.roles import Role
 from hyperpod_inference.installation.compatibility import INFERENCE
 from hyperpod_inference.kube.resources import CRDS, DEPLOYMENTS, Resource
