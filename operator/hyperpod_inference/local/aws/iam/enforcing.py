@@ -35,9 +35,12 @@ def enforce(world: World, action: str, request: Request, headers: Mapping[str, s
     if session is None or action.startswith("sts:"):
         return
     statements = [*_statements(world, session.role_arn.rpartition("/")[2])]
-    common = {"aws:PrincipalAccount": (world.account,), "aws:ResourceAccount": (world.account,)}
+    common: Mapping[str, tuple[str, ...]] = {
+        "aws:PrincipalAccount": (world.account,),
+        "aws:ResourceAccount": (world.account,),
+    }
     for check in checks(world, action, request, headers.get("HTTP_X_AMZ_TAGGING", "")):
-        if not permits(statements, check.action, check.resource, common | check.context):
+        if not permits(statements, check.action, check.resource, {**common, **check.context}):
             code = "AccessDenied" if action.startswith("s3:") else "AccessDeniedException"
             raise AwsError(
                 code,
