@@ -16,7 +16,6 @@ BOARDS = (
 
 OTHERS: dict[str, tuple[str, ...]] = {
     "DCGM exporter": ("DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_FB_FREE"),
-    "vLLM": ("vllm:inter_token_latency_seconds", "vllm:request_prefill_time_seconds"),
     "LMCache": ("lmcache:local_cache_usage", "lmcache:remote_cache_usage", "lmcache:lookup_hit_rate"),
     "TGI": (
         "tgi_request_queue_duration",

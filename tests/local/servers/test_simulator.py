@@ -162,3 +162,15 @@ async def test_the_event_stream_is_vllms(simulator: Running, client: aiohttp.Cli
     _, events, rank = msgspec.msgpack.decode(frames[2])
     kind, hashes, parent, ids, size, *_ = events[0]
     assert (kind, len(hashes), parent, ids, size, rank) == ("BlockStored", 2, None, tokens, 16, 0)
+
+
+async def test_its_times_are_told_under_vllms_names(client: aiohttp.ClientSession) -> None:
+    async with client.post("/v1/chat/completions", json=chat("word " * 100)) as answered:
+        assert answered.status == 200
+        await answered.read()
+    async with client.get("/metrics") as page:
+        text = await page.text()
+    labels = '{engine="0",model_name="simulated"}'
+    assert f"vllm:request_prefill_time_seconds_count{labels} 1.0" in text
+    assert f"vllm:inter_token_latency_seconds_count{labels} 4.0" in text
+    assert f"vllm:time_to_first_token_seconds_count{labels} 1.0" in text

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from hyperpod_inference.local.servers.simulator.cache import BlockCache, Event, Full
 from hyperpod_inference.local.servers.simulator.tokens import answer, tokenize
-from hyperpod_inference.router.metrics import Histogram
+from hyperpod_inference.router.metrics import GAP_BOUNDS, Histogram
 
 FIRST_TOKEN_BOUNDS = (.001, .005, .01, .02, .04, .06, .08, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10)  # fmt: skip
 
@@ -44,6 +44,8 @@ class Counts:
     generated: int = 0
     prompt: int = 0
     first_token: Histogram = field(default_factory=lambda: Histogram(FIRST_TOKEN_BOUNDS))
+    inter_token: Histogram = field(default_factory=lambda: Histogram(GAP_BOUNDS))
+    prefill_time: Histogram = field(default_factory=lambda: Histogram(FIRST_TOKEN_BOUNDS))
 
 
 @dataclass(slots=True)
@@ -84,12 +86,15 @@ class Engine:
                 self.counts.waiting -= 1
             self.counts.running += 1
             try:
-                now = loop.time()
-                yield run, min(1, count)
+                now, before = loop.time(), min(1, count)
+                yield run, before
                 for each in range(1 + step, count + step, step):
                     done = min(each, count)
                     await _until(now + self._costs.decode(done - 1))
                     self._grow(run, done)
+                    for _ in range(done - before):
+                        self.counts.inter_token.observe(self._costs.decode(1))
+                    before = done
                     yield run, done
                 self.counts.generated += count
             finally:
@@ -117,7 +122,9 @@ class Engine:
         waited = await self._store(chain[hit:], chain[hit - 1] if hit else None, run.prompt[hit * size :])
         run.chain = chain
         start = asyncio.get_running_loop().time() if waited else max(began, self._free_at)
-        self._free_at = start + self._costs.prefill(len(run.prompt) - run.cached)
+        takes = self._costs.prefill(len(run.prompt) - run.cached)
+        self._free_at = start + takes
+        counts.prefill_time.observe(takes)
         counts.first_token.observe(self._free_at - began)
         await _until(self._free_at)
 

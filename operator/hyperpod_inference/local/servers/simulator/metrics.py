@@ -39,12 +39,16 @@ class _Collector:
         config = GaugeMetricFamily("vllm:cache_config_info", "cache_config_info", labels=[*info])
         config.add_metric([*info.values()], 1)
         yield config
-        buckets, total = cumulative(counts.first_token)
-        times = HistogramMetricFamily(
-            "vllm:time_to_first_token_seconds", "time_to_first_token_seconds", labels=[*labels]
-        )
-        times.add_metric([*labels.values()], buckets, sum_value=total)
-        yield times
+        histograms = {
+            "vllm:time_to_first_token_seconds": counts.first_token,
+            "vllm:inter_token_latency_seconds": counts.inter_token,
+            "vllm:request_prefill_time_seconds": counts.prefill_time,
+        }
+        for name, source in histograms.items():
+            buckets, total = cumulative(source)
+            times = HistogramMetricFamily(name, name.partition(":")[2], labels=[*labels])
+            times.add_metric([*labels.values()], buckets, sum_value=total)
+            yield times
 
 
 def exposition(engine: Engine, model: str) -> bytes:
