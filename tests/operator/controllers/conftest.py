@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from moto.acm.models import acm_backends
+from moto.s3.models import s3_backends
+from moto.sagemaker.models import sagemaker_backends
 
 from hyperpod_inference.api import conditions, names
 from hyperpod_inference.api.registration import RegistrationStatus
@@ -30,7 +33,9 @@ from hyperpod_inference.kube.errors import AlreadyExists, ApiError, Forbidden, N
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.resources import Resource, resource_for
 from hyperpod_inference.kube.store import Key, key_of
+from hyperpod_inference.local.aws import ACCOUNT
 from hyperpod_inference.local.aws.double import AwsDouble
+from hyperpod_inference.local.aws.sagemaker.endpoints import settle
 
 Body = dict[str, Any]
 TLS_BUCKET = "hyperpod-tls-111122223333"
@@ -129,6 +134,11 @@ class MemoryCluster:
 
     async def delete(self, resource: Resource, name: str, namespace: str | None, **_: str) -> None:
         self._may("delete", resource.kind, name)
+        known = self.objects[resource.kind][(namespace or "", name)]
+        if known["metadata"].get("finalizers"):
+            leaving = {"deletionTimestamp": conditions.timestamp(datetime.now(UTC))}
+            self.put(known | {"metadata": known["metadata"] | leaving})
+            return
         del self.objects[resource.kind][(namespace or "", name)]
 
     async def request(self, method: str, path: str, *, body: Body, **_: float) -> None:
@@ -209,6 +219,7 @@ class SageMakerAccount:
     def __init__(self, double: AwsDouble, session: Session) -> None:
         double.reset()
         self.double, self.faults = double, double.faults
+        self.most = (0, 0)
         self.aws = services(session)
         self.sagemaker: Any = session.client("sagemaker")
         s3: Any = session.client("s3")
@@ -221,15 +232,24 @@ class SageMakerAccount:
         )
 
     def inventory(self) -> tuple[list[str], list[str], list[str]]:
-        """Names of endpoints, configurations and models."""
-        endpoints = self.sagemaker.list_endpoints()["Endpoints"]
-        configurations = self.sagemaker.list_endpoint_configs()["EndpointConfigs"]
-        models = self.sagemaker.list_models()["Models"]
-        return (
-            sorted(each["EndpointName"] for each in endpoints),
-            sorted(each["EndpointConfigName"] for each in configurations),
-            sorted(each["ModelName"] for each in models),
-        )
+        """Names of endpoints, configurations and models; without a call that a fault could strike."""
+        settle(self.double.world)
+        backend: Any = sagemaker_backends[ACCOUNT]["us-west-2"]
+        return sorted(backend.endpoints), sorted(backend.endpoint_configs), sorted(backend._models)
+
+    def certificates(self) -> list[str]:
+        """ARNs of all certificates."""
+        known = acm_backends[ACCOUNT]["us-west-2"]._certificates
+        return sorted(known)
+
+    def objects(self) -> list[str]:
+        """Keys of all objects in the bucket."""
+        return sorted(s3_backends[ACCOUNT]["aws"].buckets[TLS_BUCKET].keys)
+
+    def count(self) -> None:
+        """Remember how many endpoints and certificates there were at most; without a call to strike."""
+        now = len(sagemaker_backends[ACCOUNT]["us-west-2"].endpoints), len(self.certificates())
+        self.most = max(self.most[0], now[0]), max(self.most[1], now[1])
 
     def endpoint(self, name: str = REGISTERED) -> Body:
         return dict(self.sagemaker.describe_endpoint(EndpointName=name))
@@ -296,11 +316,29 @@ class Registering:
         )
         await self.world.reconcile()
 
+    async def balanced_through_failures(self) -> None:
+        """`balanced`, in as many tries as it takes."""
+        for _ in range(20):
+            with contextlib.suppress(CloudError):
+                await self.balanced()
+            if self.registration() is not None:
+                return
+            self.world.moment += timedelta(minutes=1)
+        raise AssertionError("no registration was made")
+
+    def is_there(self) -> bool:
+        """Whether the model or its registration is still in the cluster."""
+        kinds = (names.KIND_ENDPOINT, names.KIND_REGISTRATION)
+        return any(EXAMPLE in self.world.cluster.objects.get(kind, {}) for kind in kinds)
+
     async def register(self, key: tuple[str, str] = EXAMPLE) -> float | None:
         """Reconcile the registration once; seconds until it wants to be looked at again."""
         self.world.settle()
-        result = await self.reconciler(key)
-        self.world.settle()
+        try:
+            result = await self.reconciler(key)
+        finally:
+            self.account.count()
+            self.world.settle()
         return result.requeue_after
 
     async def until_steady(self, tries: int = 30) -> None:

@@ -370,6 +370,64 @@ async def test_whatever_fails_while_it_is_deleted_nothing_is_left(
     assert registering.registration() is None
 
 
+async def whole_life(registering: Any) -> None:
+    """From creation to deletion of the model, through whatever fails; nothing may be left."""
+    await registering.balanced_through_failures()
+    await registering.until_steady()
+    registering.delete(names.KIND_ENDPOINT)
+    for _ in range(60):
+        registering.world.moment += timedelta(minutes=1)
+        for step in (registering.world.reconcile, registering.register):
+            with contextlib.suppress(CloudError):
+                await step()
+        if not registering.is_there():
+            break
+    assert not registering.is_there()
+    assert registering.account.inventory() == ([], [], [])
+    assert registering.account.certificates() == []
+    assert registering.account.objects() == []
+
+
+# A life makes 26 calls; the dear form strikes each of them.
+STRUCK = range(26) if ALL else (2, 8, 14, 20)
+
+
+@pytest.mark.parametrize("passing", STRUCK)
+async def test_an_aws_that_is_down_for_a_while_leaves_nothing_and_makes_nothing_twice(
+    registering: Any, account: Any, passing: int
+) -> None:
+    account.double.world.transition = timedelta(minutes=2)
+    account.faults.add(Fault("*", times=6, passing=passing))
+    await whole_life(registering)
+    assert account.most == (1, 1), "one endpoint and one certificate at any time"
+
+
+@pytest.mark.parametrize("passing", STRUCK)
+async def test_an_answer_that_is_lost_leaves_nothing_and_makes_nothing_twice(
+    registering: Any, account: Any, passing: int
+) -> None:
+    account.double.world.transition = timedelta(minutes=2)
+    account.faults.add(Fault("*", after=True, passing=passing))
+    await whole_life(registering)
+    assert not account.faults, "it struck"
+    assert account.most == (1, 1), "one endpoint and one certificate at any time"
+
+
+async def test_a_model_that_is_deleted_while_its_endpoint_is_made_leaves_nothing(
+    registering: Any, account: Any
+) -> None:
+    account.double.world.transition = FIVE
+    await registering.balanced()
+    await registering.register()
+    registering.delete()
+    await registering.register()
+    assert account.endpoint()["EndpointStatus"] == "Deleting"
+    registering.world.moment += FIVE
+    await registering.register()
+    assert account.inventory() == ([], [], [])
+    assert registering.registration() is None
+
+
 async def test_the_endpoint_goes_first_and_what_it_runs_after_it(registering: Any, account: Any) -> None:
     await registering.balanced()
     await registering.until_steady()

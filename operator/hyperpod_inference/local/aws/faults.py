@@ -16,6 +16,7 @@ class Fault:
         status: HTTP status.
         times: how many calls it strikes; None: until it is cleared.
         after: the call has its effect and its answer is lost.
+        passing: how many matching calls pass before the first that it strikes.
     """
 
     action: str
@@ -24,6 +25,7 @@ class Fault:
     status: int = 503
     times: int | None = 1
     after: bool = False
+    passing: int = 0
 
 
 def throttling(action: str, times: int | None = 1) -> Fault:
@@ -67,6 +69,9 @@ class Faults:
         with self._lock:
             for rule in self._rules:
                 if fnmatch.fnmatchcase(action, rule.action):
+                    if rule.passing > 0:
+                        rule.passing -= 1
+                        continue
                     if rule.times is not None:
                         rule.times -= 1
                         if rule.times <= 0:
