@@ -1,6 +1,7 @@
 """This project's own operator as a start: how it is known, what is carried over, what goes and what stays."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -84,3 +85,14 @@ def test_what_routers_and_the_scheduler_need_stays(
     order = ["scale-down", "remove-objects", "finalizers", "addon", "verify"]
     assert [kind for kind in ids if kind in order] == order
     assert "drop-records" not in ids
+
+
+def test_a_setting_that_is_missing_is_named_with_the_way_to_set_it(
+    objects: list[dict[str, Any]], discovered: Callable[..., Discovered]
+) -> None:
+    bare = as_release(operator(objects), [])
+    bare = replace(bare, values={"settings": {"tlsCertificateOutputS3Uri": "s3://hyperpod-tls-example"}})
+    made = plan(discovered(releases=(bare,)), Options())
+    assert any("no executionRoleArn" in each and "manifests --help" in each for each in made.problems)
+    assert not any("helm upgrade" in each for each in made.problems)
+    assert made.steps == ()

@@ -96,7 +96,7 @@ class _Planning:
             )
 
         why = [
-            *problems.of_the_settings(found, self._settings, self._version),
+            *problems.of_the_settings(found, release, self._settings, self._version),
             *problems.of_the_floors(found),
             *problems.of_the_roles(found, self._roles),
         ]

@@ -7,6 +7,7 @@ from hyperpod_inference.installation.compatibility import INFERENCE, check_addon
 from hyperpod_inference.installation.errors import PropertyError
 from hyperpod_inference.migration.configuration import needs_cluster_arn
 from hyperpod_inference.migration.facts import Account, Discovered
+from hyperpod_inference.migration.helm import Release
 from hyperpod_inference.migration.parts import CHARTS, OWN_CHART, PARENT_CHARTS
 from hyperpod_inference.migration.steps import MakeRole
 from hyperpod_inference.migration.values import HelmValues
@@ -40,7 +41,7 @@ def of_the_start(found: Discovered) -> Iterator[str]:
         )
 
 
-def of_the_settings(found: Discovered, settings: HelmValues, version: str) -> Iterator[str]:
+def of_the_settings(found: Discovered, release: Release, settings: HelmValues, version: str) -> Iterator[str]:
     """What the values and the account lack for this version of the add-on."""
     account = found.account
     if settings.eks_cluster_name not in ("", account.cluster):
@@ -59,7 +60,7 @@ def of_the_settings(found: Discovered, settings: HelmValues, version: str) -> It
         needed["hyperpodClusterArn"] = settings.hyperpod_cluster_arn
     for name, value in needed.items():
         if not value:
-            yield f"The release has no {name}: `helm upgrade ... --reuse-values --set {name}=...` first."
+            yield f"The release has no {name}: {_way_to_set(release, name)} first."
     for key, value in settings.placement.items():
         expected = list if key == "tolerations" else dict
         if not isinstance(value, expected):
@@ -69,6 +70,12 @@ def of_the_settings(found: Discovered, settings: HelmValues, version: str) -> It
         arn = getattr(settings, field_name)
         if arn in settings.role_arns and arn and arn not in found.roles:
             yield f"The role {arn} of the release does not exist: create it, or correct the release's values."
+
+
+def _way_to_set(release: Release, name: str) -> str:
+    if release.chart != OWN_CHART:
+        return f"`helm upgrade ... --reuse-values --set {name}=...`"
+    return "set it and install the operator again, see `hyperpod-inference manifests --help`,"
 
 
 def of_the_version(where: str, account: Account, version: str) -> Iterator[str]:

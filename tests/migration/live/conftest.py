@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,8 @@ from hyperpod_inference.local.aws.double import AwsDouble
 from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.local.install import install, wait_for
 from hyperpod_inference.migration.endpoints import ENDPOINTS
+from hyperpod_inference.migration.engine import forward
+from hyperpod_inference.migration.journal import Journal
 from hyperpod_inference.migration.steps.owned import CLUSTER_WIDE, EKS_MANAGER, NAMESPACED, identity
 from hyperpod_inference.migration.world import World
 
@@ -273,6 +276,40 @@ def world(
         now=time.monotonic,
         pause=acting.pause,
     )
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Deadly(Journal):
+    """A journal whose process ends right after a step begins, or right before it counts as done."""
+
+    point: tuple[str, str] = ("", "")
+
+    def begin(self, step: str, before: Any) -> None:
+        super().begin(step, before)
+        if self.point == ("begun", step):
+            raise Killed
+
+    def end(self, step: str) -> None:
+        if self.point == ("done", step):
+            raise Killed
+        super().end(step)
+
+
+async def _run_until(root: Path, point: tuple[str, str], world: World) -> None:
+    """Go on until the process ends at the point."""
+    journal = Deadly.load(root)
+    journal.point = point
+    with pytest.raises(Killed):
+        await forward(journal, world)
+
+
+@pytest.fixture
+def run_until() -> Callable[..., Any]:
+    """await run_until(directory, point, world): go on until the process ends at the point."""
+    return _run_until
 
 
 @pytest.fixture

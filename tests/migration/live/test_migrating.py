@@ -24,44 +24,17 @@ from hyperpod_inference.migration.world import World
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("helm_installed"), pytest.mark.timeout(600)]
 State = Callable[[], Any]
+RunUntil = Callable[..., Any]
 INFERENCE = "amazon-sagemaker-hyperpod-inference"
 DRIVER = "aws-mountpoint-s3-csi-driver"
 ALL = bool(os.environ.get("HYPERPOD_MIGRATION_ALL"))
 """Whether every step is a point of return; else one of each kind is."""
 
 
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class Deadly(Journal):
-    """A journal whose process ends right after a step begins, or right before it counts as done."""
-
-    point: tuple[str, str] = ("", "")
-
-    def begin(self, step: str, before: Any) -> None:
-        super().begin(step, before)
-        if self.point == ("begun", step):
-            raise Killed
-
-    def end(self, step: str) -> None:
-        if self.point == ("done", step):
-            raise Killed
-        super().end(step)
-
-
 async def planned(world: World) -> Plan:
     made = plan(await Discovery(world, "us-west-2").look(), Options())
     assert made.problems == ()
     return made
-
-
-async def run_until(root: Path, point: tuple[str, str], world: World) -> None:
-    """Go on until the process ends at the point."""
-    journal = Deadly.load(root)
-    journal.point = point
-    with pytest.raises(Killed):
-        await forward(journal, world)
 
 
 @pytest.fixture
@@ -97,7 +70,7 @@ async def test_the_add_on_takes_over_and_nothing_of_helm_is_left(
 
 
 async def test_a_process_that_ends_at_every_point_comes_to_the_same_end(
-    world: World, root: Callable[[Plan], Path], state: State
+    world: World, root: Callable[[Plan], Path], state: State, run_until: RunUntil
 ) -> None:
     made = await planned(world)
     directory = root(made)
@@ -111,7 +84,7 @@ async def test_a_process_that_ends_at_every_point_comes_to_the_same_end(
 
 
 async def test_the_way_back_leads_to_the_state_before_from_every_point(
-    world: World, root: Callable[[Plan], Path], state: State, tmp_path: Path
+    world: World, root: Callable[[Plan], Path], state: State, tmp_path: Path, run_until: RunUntil
 ) -> None:
     before = await state()
     made = await planned(world)
@@ -137,9 +110,9 @@ async def test_a_way_back_that_is_cut_off_ends_when_it_is_called_again(
 
     def end_in_the_middle(_verb: str, step: Step, _number: int, _of: int) -> None:
         if step.kind == "scale-down":
-            raise Killed
+            raise SystemExit
 
-    with pytest.raises(Killed):
+    with pytest.raises(SystemExit):
         await back(Journal.load(directory), world, end_in_the_middle)
     assert Journal.load(directory).going_back
     await back(Journal.load(directory), world)

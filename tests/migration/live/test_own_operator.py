@@ -1,5 +1,6 @@
 """From this project's own operator to the add-on and back, by the same plan, on a real API server."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +85,26 @@ async def test_it_moves_to_the_add_on_and_back(
     # What routers work with is left to them.
     assert f"ServiceAccount {names.OPERATOR_NAMESPACE}/{names.ROUTER_SERVICE_ACCOUNT}" in after["objects"]
     assert f"ClusterRole -/{names.ROUTER_ROLE}" in after["objects"]
+    await back(Journal.load(directory), world)
+    assert await state() == before
+
+
+@pytest.mark.skipif(not os.environ.get("HYPERPOD_MIGRATION_ALL"), reason="HYPERPOD_MIGRATION_ALL is not set")
+async def test_a_process_that_ends_after_any_step_goes_on_or_back(
+    world: World, state: Callable[[], Any], tmp_path: Path, run_until: Callable[..., Any]
+) -> None:
+    before = await state()
+    made = await planned(world)
+    for number, step in enumerate(made.steps, 1):
+        directory = Journal.create(tmp_path, made, datetime(2026, 1, number, tzinfo=UTC)).root
+        await run_until(directory, ("done", step.id), world)
+        await back(Journal.load(directory), world)
+        assert await state() == before, f"after {step.id}"
+    directory = Journal.create(tmp_path, made, datetime(2026, 2, 1, tzinfo=UTC)).root
+    for step in made.steps:
+        await run_until(directory, ("begun", step.id), world)
+    await forward(Journal.load(directory), world)
+    assert [*(await state())["addons"]] == [INFERENCE]
     await back(Journal.load(directory), world)
     assert await state() == before
 
