@@ -110,7 +110,11 @@ async def _wait_for_caches(operator: Operator, stopping: "asyncio.Future[Any]") 
     """Wait for the essential caches, but not for ever: one forbidden kind must not stop the rest."""
     # Whoever does not know of a scaler would set the replicas back to the spec's number.
     tried = (each.tried() for each in (*operator.optional, operator.scalers))
-    filled = asyncio.gather(*(each.synced() for each in operator.essential), *tried)
+
+    async def all_of_them() -> None:  # a bare gather that is cancelled logs its own end as an error
+        await asyncio.gather(*(each.synced() for each in operator.essential), *tried)
+
+    filled = asyncio.ensure_future(all_of_them())
     ended = {filled, stopping}
     done, _ = await asyncio.wait(ended, timeout=SYNC_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
     filled.cancel()
