@@ -1,7 +1,7 @@
 """Which objects an add-on holds: EKS applies them with server-side apply, under its own field manager."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hyperpod_inference.kube.client import Client
@@ -60,13 +60,56 @@ def held_by_eks(obj: Mapping[str, Any]) -> bool:
 
 
 async def held(client: Client, namespace: str) -> list[Body]:
-    """What EKS holds in the namespace, and cluster-wide without CRDs and namespaces."""
-    found: list[Body] = []
-    for resource, where in (
-        *((each, namespace) for each in NAMESPACED),
-        *((each, None) for each in CLUSTER_WIDE),
-    ):
-        found += [obj for obj in (await client.list(resource, where)).items if held_by_eks(obj)]
+    """What EKS holds in the namespace, and cluster-wide for it; never CRDs and namespaces."""
+    inside, outside = [
+        [
+            obj
+            for resource in resources
+            for obj in (await client.list(resource, where)).items
+            if held_by_eks(obj)
+        ]
+        for resources, where in ((NAMESPACED, namespace), (CLUSTER_WIDE, None))
+    ]
+    return [*inside, *outside_of(namespace, inside, outside)]
+
+
+def outside_of(namespace: str, inside: Iterable[Body], outside: Iterable[Body]) -> list[Body]:
+    """Which cluster-wide objects serve a namespace; EKS may hold others, of add-ons that live elsewhere.
+
+    Bindings and webhooks name the namespace, bindings name roles; roles that add to others (`view`, `edit`)
+    are known by the installation that they are labelled with.
+    """
+    inside, outside = [*inside], [*outside]
+    bindings = [obj for obj in outside if _binds(obj, namespace)]
+    roles = {each["roleRef"]["name"] for each in (*inside, *bindings) if _of_cluster_role(each)}
+    installations = {_installation(obj) for obj in inside} - {None}
+    return [
+        obj
+        for obj in outside
+        if obj in bindings
+        or _calls(obj, namespace)
+        or (
+            obj["kind"] == "ClusterRole"
+            and (obj["metadata"]["name"] in roles or _installation(obj) in installations)
+        )
+    ]
+
+
+def _binds(obj: Body, namespace: str) -> bool:
+    return any(each.get("namespace") == namespace for each in obj.get("subjects") or ())
+
+
+def _calls(obj: Body, namespace: str) -> bool:
+    services = (each["clientConfig"].get("service") or {} for each in obj.get("webhooks") or ())
+    return any(service.get("namespace") == namespace for service in services)
+
+
+def _of_cluster_role(obj: Body) -> bool:
+    return bool((obj.get("roleRef") or {}).get("kind") == "ClusterRole")
+
+
+def _installation(obj: Body) -> str | None:
+    found: str | None = (obj["metadata"].get("labels") or {}).get("app.kubernetes.io/instance")
     return found
 
 
