@@ -52,6 +52,7 @@ class FaultProxy:
     calls: list[Call] = field(default_factory=list)
     url: str = ""
     streams: dict[int, tuple[Call, web.Request]] = field(default_factory=dict)
+    _connections: set[asyncio.Transport] = field(default_factory=set)
 
     async def __aenter__(self) -> "FaultProxy":
         connector = aiohttp.TCPConnector(ssl=self.config.ssl or True, limit=0)
@@ -73,11 +74,15 @@ class FaultProxy:
             await asyncio.sleep(0)
         if server is not None:
             await server.shutdown(0)
+        for each in self._connections:  # the server forgets some of those that a killed client leaves
+            each.abort()
         await self._session.close()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         call = parse(request.method, request.path, request.query, time.monotonic())
         self.calls.append(call)
+        if request.transport is not None:
+            self._connections.add(request.transport)
         rule = next((each for each in self.rules if each.takes(call)), None)
         if call.watch:
             self.streams[id(request)] = call, request
