@@ -18,12 +18,25 @@ from hyperpod_inference.local.aws.double import AwsDouble
 from hyperpod_inference.local.aws.eks.addon import Outcome
 from hyperpod_inference.local.aws.faults import denied
 from hyperpod_inference.local.cluster import LocalCluster
+from hyperpod_inference.local.install import wait_for
 from hyperpod_inference.migration.world import World
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("addon_installed"), pytest.mark.timeout(600)]
 INFERENCE = "amazon-sagemaker-hyperpod-inference"
 State = Callable[[], Any]
 Command = Callable[..., Any]
+
+
+async def scaled(client: Client, replicas: int) -> None:
+    """The endpoint's Deployment, once so many of its pods are ready."""
+    await client.patch(DEPLOYMENTS, "chat", "team", {"spec": {"replicas": replicas}})
+
+    async def why() -> str | None:
+        status = (await client.get(DEPLOYMENTS, "chat", "team")).get("status") or {}
+        ready = status.get("readyReplicas", 0)
+        return None if ready == replicas else f"{ready} of {replicas} ready"
+
+    await wait_for("the endpoint's pods", why, 120.0)
 
 
 @pytest.fixture
@@ -50,7 +63,7 @@ def command(
                 addon = world.eks.addon(INFERENCE)
                 if breaks and addon is not None:
                     replicas = 0 if addon.version == breaks else 1
-                    await client.patch(DEPLOYMENTS, "chat", "team", {"spec": {"replicas": replicas}})
+                    await scaled(client, replicas)
 
             now = clock_now if breaks else world.now
             return World(
