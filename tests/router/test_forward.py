@@ -41,6 +41,10 @@ class Upstream:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.calls.append(request)
         body = await request.read()
+        if b"long" in body:
+            packed = web.Response(body=body)
+            packed.enable_compression()  # if the caller takes it
+            return packed
         if b"stream" not in body:
             return web.Response(status=429 if b"busy" in body else 200, body=body, headers={"x-model": "a"})
         response = web.StreamResponse()
@@ -68,8 +72,8 @@ async def forwarding(target: Target, load: Callable[[str], bytes]) -> AsyncItera
         aiohttp.ClientSession() as session,
     ):
 
-        async def call(method: str, path: str, data: bytes = b"") -> tuple[int, Any, bytes]:
-            headers = {"X-Amzn-SageMaker-Custom-Attributes": "trace=1"}
+        async def call(method: str, path: str, data: bytes = b"", **more: str) -> tuple[int, Any, bytes]:
+            headers = {"X-Amzn-SageMaker-Custom-Attributes": "trace=1"} | more
             url = f"http://127.0.0.1:{port}{path}"
             async with session.request(method, url, data=data, headers=headers) as answer:
                 return answer.status, answer.headers, await answer.read()
@@ -91,6 +95,16 @@ async def test_invocations_reach_the_load_balancer_with_body_headers_and_answer(
         assert request.headers["X-Amzn-SageMaker-Custom-Attributes"] == "trace=1"
         assert (await call("POST", "/invocations", b"busy"))[0] == 429
         assert (await call("POST", "/invocations", b"stream"))[2] == b"one two"
+
+
+@pytest.mark.parametrize(("taken", "packed"), [("gzip", "gzip"), ("identity", None)])
+async def test_an_answer_is_packed_for_those_who_take_it_packed(
+    upstream: Upstream, taken: str, packed: str | None
+) -> None:
+    async with forwarding(target(upstream.port), lambda _: upstream.authority) as call:
+        asked = {"Accept-Encoding": taken}
+        status, headers, body = await call("POST", "/invocations", b"long " * 100, **asked)
+        assert (status, body, headers.get("Content-Encoding")) == (200, b"long " * 100, packed)
 
 
 async def test_a_renewed_authority_is_read_again_and_a_stranger_is_not_trusted(upstream: Upstream) -> None:

@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver
 
 from hyperpod_inference.api import names
+from hyperpod_inference.router.heads import HOP_BY_HOP
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +27,8 @@ Load = Callable[[str], bytes]
 LARGEST = 32 * 1024 * 1024
 SECONDS = 3600.0
 """SageMaker ends a call long before."""
-_HOP = frozenset(
-    {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host", "content-length",
-     "proxy-authorization", "proxy-authenticate", "accept-encoding", "content-encoding"}
-)  # fmt: skip
+_HOP = frozenset(name.decode() for name in HOP_BY_HOP) - {"x-request-id"}
+_NOT_ASKED = _HOP | {"host", "content-encoding"}  # what came packed, the server has unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +88,13 @@ class Forwarder:
 
     async def _call(self, body: bytes, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         assert self._session is not None  # noqa: S101 - inside its context
-        kept = {name: value for name, value in headers.items() if name.lower() not in _HOP}
+        kept = {name: value for name, value in headers.items() if name.lower() not in _NOT_ASKED}
         secure = self._target.url.startswith("https:")
         return await self._session.post(
             self._target.url,
             data=body,
             headers=kept,
+            skip_auto_headers=("Accept-Encoding",),  # the answer is handed on as it comes
             ssl=await self.trust() if secure else True,
             server_hostname=self._target.server_name or None,
         )

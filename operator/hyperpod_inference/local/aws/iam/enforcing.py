@@ -63,9 +63,14 @@ def _statements(world: World, role: str) -> Iterator[Statement]:
         return
     managed = (version for policy in found.managed_policies.values() for version in policy.versions)
     for document in (*found.policies.values(), *(each.document for each in managed if each.is_default)):
-        parsed = json.loads(document) if isinstance(document, str) else document
-        statements = parsed["Statement"]
-        yield from [statements] if isinstance(statements, Mapping) else statements
+        yield from _said(document)
+
+
+def _said(document: Any) -> list[Statement]:
+    """The statements of a policy document, which may be JSON text, and may hold a single one."""
+    parsed = json.loads(document) if isinstance(document, str) else document
+    statements = parsed["Statement"]
+    return [statements] if isinstance(statements, Mapping) else [*statements]
 
 
 def _take(world: World, asked: Mapping[str, list[str]]) -> None:
@@ -80,7 +85,7 @@ def _take(world: World, asked: Mapping[str, list[str]]) -> None:
     provider = f"arn:aws:iam::{world.account}:oidc-provider/{issuer}"
     iam = iam_backends[world.account]["aws"]
     try:
-        trust = json.loads(iam.get_role(role).assume_role_policy_document)["Statement"]
+        trust = _said(iam.get_role(role).assume_role_policy_document)
     except Exception:  # moto's: there is no such role
         trust = []
     trusted = any(
