@@ -36,6 +36,25 @@ ONLY_THE_WEBHOOK_REFUSES: dict[str, Any] = {
 
 
 @pytest.fixture
+def chat_spec() -> dict[str, Any]:
+    """A small valid spec of an InferenceEndpointConfig: vLLM, one GPU, weights in S3."""
+    return {
+        "modelName": "chat",
+        "modelSourceConfig": {
+            "modelSourceType": "s3",
+            "s3Storage": {"bucketName": "weights", "region": "us-west-2"},
+            "modelLocation": "chat",
+        },
+        "worker": {
+            "image": "vllm/vllm-openai:v0.10.2",
+            "modelInvocationPort": {"containerPort": 8000},
+            "modelVolumeMount": {"name": "model-weights"},
+            "resources": {"limits": {"nvidia.com/gpu": 1}},
+        },
+    }
+
+
+@pytest.fixture
 async def operated(local_cluster: LocalCluster) -> AsyncIterator[Client]:
     """A client of the shared cluster, whose operator converts and validates."""
     async with Client(load(local_cluster.kubeconfig)) as client:

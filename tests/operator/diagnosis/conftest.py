@@ -85,26 +85,8 @@ def _owner() -> Body:
     }
 
 
-def _endpoint() -> Body:
-    source = {
-        "modelSourceType": "s3",
-        "s3Storage": {"bucketName": "weights", "region": "us-west-2"},
-        "modelLocation": "chat",
-    }
-    worker = {
-        "image": "vllm/vllm-openai:v0.10.2",
-        "modelInvocationPort": {"containerPort": 8000},
-        "modelVolumeMount": {"name": "model-weights"},
-        "resources": {"limits": {"nvidia.com/gpu": 1}},
-    }
-    spec = {
-        "modelName": "chat",
-        "instanceType": "ml.g5.8xlarge",
-        "endpointName": "chat",
-        "metrics": {"enabled": True},
-        "modelSourceConfig": source,
-        "worker": worker,
-    }
+def _endpoint(spec: Body) -> Body:
+    spec = spec | {"instanceType": "ml.g5.8xlarge", "endpointName": "chat", "metrics": {"enabled": True}}
     made = _named(names.KIND_ENDPOINT, "chat", "team-a", apiVersion=names.API_VERSION, spec=spec)
     made["metadata"] |= {"generation": 2, "uid": "uid-of-chat"}
     ready = {"type": "Ready", "status": "True", "message": "Serving at http://chat.team-a/v1 inside it."}
@@ -118,7 +100,7 @@ class World:
 
     now = NOW
 
-    def __init__(self) -> None:
+    def __init__(self, spec: Body) -> None:
         self.settings = OperatorSettings(region="us-west-2", eks_cluster_name="inference")
         self.certificate_until: datetime | None = NOW + timedelta(days=60)
         self.unread: dict[str, str] = {}
@@ -136,7 +118,7 @@ class World:
             "Pod": [_pod()],
             "CSIDriver": [_named("CSIDriver", names.S3_CSI_DRIVER)],
             "IngressClass": [_named("IngressClass", names.INGRESS_CLASS)],
-            names.KIND_ENDPOINT: [_endpoint()],
+            names.KIND_ENDPOINT: [_endpoint(spec)],
         }
 
     pod, slice, named, owner = (
@@ -180,5 +162,5 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(chat_spec: Body) -> World:
+    return World(chat_spec)

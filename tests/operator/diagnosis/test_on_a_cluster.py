@@ -18,31 +18,15 @@ from hyperpod_inference.local.install import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]  # the first one starts cluster and operator
 NAME = "doctor-test"
-SICK: dict[str, Any] = {
-    "apiVersion": names.API_VERSION,
-    "kind": names.KIND_ENDPOINT,
-    "metadata": {"name": NAME, "namespace": "default"},
-    "spec": {
-        "modelName": "chat",
-        "modelSourceConfig": {
-            "modelSourceType": "s3",
-            "modelLocation": "chat",
-            "s3Storage": {"bucketName": "no-such-bucket", "region": "us-west-2"},
-        },
-        "worker": {
-            "image": "vllm/vllm-openai:v0.10.2",
-            "modelInvocationPort": {"containerPort": 8000},
-            "modelVolumeMount": {"name": "model-weights"},
-            "resources": {"limits": {"nvidia.com/gpu": 1}},
-        },
-    },
-}
 
 
 @pytest.fixture
-async def sick(operated: Client) -> AsyncIterator[Client]:
+async def sick(operated: Client, chat_spec: dict[str, Any]) -> AsyncIterator[Client]:
     """An endpoint whose weights are nowhere."""
-    await operated.create(ENDPOINTS, SICK)
+    chat_spec["modelSourceConfig"]["s3Storage"]["bucketName"] = "no-such-bucket"
+    metadata = {"name": NAME, "namespace": "default"}
+    body = {"apiVersion": names.API_VERSION, "kind": names.KIND_ENDPOINT, "metadata": metadata}
+    await operated.create(ENDPOINTS, body | {"spec": chat_spec})
     yield operated
     await wait_for(NAME, lambda: _removed(operated), 60.0)
 

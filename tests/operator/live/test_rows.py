@@ -127,26 +127,14 @@ def test_scripts_get_camel_case_and_null_for_what_is_not_known() -> None:
 
 
 @pytest.fixture
-def measured_pod() -> Body:
+def measured_pod(chat_spec: Body) -> Body:
     """A model pod with collector, as it is rendered, and running."""
-    source = {
-        "modelSourceType": "s3",
-        "s3Storage": {"bucketName": "weights", "region": "us-west-2"},
-        "modelLocation": "chat",
-    }
-    worker = {
-        "image": "vllm/vllm-openai:v0.10.2",
-        "modelInvocationPort": {"containerPort": 8000},
-        "modelVolumeMount": {"name": "model-weights"},
-        "resources": {"limits": {"nvidia.com/gpu": 1}},
-    }
     metrics = {"enabled": True, "modelMetrics": {"port": 9000, "path": "/server/metrics"}}
-    spec = {"modelName": "chat", "modelSourceConfig": source, "worker": worker, "metrics": metrics}
     made = {
         "apiVersion": names.API_VERSION,
         "kind": names.KIND_ENDPOINT,
         "metadata": {"name": "chat", "namespace": "team-a"},
-        "spec": spec,
+        "spec": chat_spec | {"metrics": metrics},
     }
     rendered = render(cast(InferenceEndpointConfig, parse(made)), OperatorSettings())
     (deployment,) = [each for each in rendered.manifests if each["kind"] == "Deployment"]
