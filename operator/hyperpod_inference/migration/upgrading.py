@@ -54,9 +54,7 @@ def upgrade(found: Discovered, to: str, *, seconds: float, cluster_arn: str = ""
             deployments=(names.OPERATOR_NAME, *_gateway(configuration)),
         ),
     ]
-    return Plan.model_validate(head | {"notes": [*_notes(found, to, addon)]}).model_copy(
-        update={"steps": tuple(steps)}
-    )
+    return Plan.model_validate(head | {"notes": [*_notes(found, to, addon)], "steps": steps})
 
 
 def _problems(found: Discovered, to: str, addon: Addon | None, cluster_arn: str) -> Iterator[str]:
