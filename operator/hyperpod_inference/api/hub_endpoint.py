@@ -19,3 +19,8 @@ class HubEndpoint(InferenceEndpointConfig):
 
     execution_role: str = ""
     gated: GatedModel | None = None
+
+
+def gated(endpoint: InferenceEndpointConfig) -> GatedModel | None:
+    """What has to be downloaded by presigned URLs, if anything."""
+    return endpoint.gated if isinstance(endpoint, HubEndpoint) else None

@@ -7,7 +7,13 @@ from hyperpod_inference.kube.apply import covers
 from hyperpod_inference.kube.resources import DEPLOYMENTS, Body
 
 OWN_CONTAINERS = frozenset(
-    {names.SIDECAR_CONTAINER, names.OTEL_CONTAINER, names.UPLOADER_CONTAINER, names.PREFETCH_CONTAINER}
+    {
+        names.SIDECAR_CONTAINER,
+        names.OTEL_CONTAINER,
+        names.UPLOADER_CONTAINER,
+        names.PREFETCH_CONTAINER,
+        names.GATED_CONTAINER,
+    }
 )
 """Containers that the operator adds to a model's pods; their images change with its version."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
-from hyperpod_inference.api.hub_endpoint import GatedModel, HubEndpoint
+from hyperpod_inference.api.hub_endpoint import GatedModel, gated
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.render.container import RESTRICTED
 from hyperpod_inference.render.identity import OBJECT_NAME_LIMIT, Manifest, bounded, namespaced
@@ -19,11 +19,6 @@ TOKEN_PATH = "/var/run/secrets/hyperpod-inference"  # noqa: S105 - a name
 TOKEN_SECONDS = 3600
 AUDIENCE = "sts.amazonaws.com"
 RESOURCES = {"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
-
-
-def gated(endpoint: InferenceEndpointConfig) -> GatedModel | None:
-    """What has to be downloaded by presigned URLs, if anything."""
-    return endpoint.gated if isinstance(endpoint, HubEndpoint) else None
 
 
 def service_account(endpoint: InferenceEndpointConfig) -> tuple[Manifest, ...]:

@@ -18,7 +18,7 @@ from typing import Any
 from hyperpod_inference.api import names
 from hyperpod_inference.api.blocks import DEFAULT_WEIGHTS_HOST_PATH
 from hyperpod_inference.api.endpoint import EndpointSpec, InferenceEndpointConfig
-from hyperpod_inference.api.hub_endpoint import HubEndpoint
+from hyperpod_inference.api.hub_endpoint import gated
 from hyperpod_inference.render.identity import (
     OBJECT_NAME_LIMIT,
     Manifest,
@@ -186,8 +186,7 @@ def arrangements(endpoint: InferenceEndpointConfig) -> tuple[Arrangement, ...]:
 
 def _kind(endpoint: InferenceEndpointConfig) -> str:
     """The kind of source; the volume of a gated model is each pod's own."""
-    gated = isinstance(endpoint, HubEndpoint) and endpoint.gated is not None
-    return "gated" if gated else endpoint.spec.model_source_config.model_source_type
+    return "gated" if gated(endpoint) else endpoint.spec.model_source_config.model_source_type
 
 
 def _arranged(reason: str, message: str, *, works: bool) -> Arrangement:

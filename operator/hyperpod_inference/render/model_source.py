@@ -17,7 +17,7 @@ from typing import Any
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
-from hyperpod_inference.api.hub_endpoint import HubEndpoint
+from hyperpod_inference.api.hub_endpoint import gated
 from hyperpod_inference.render.identity import (
     OBJECT_NAME_LIMIT,
     Manifest,
@@ -67,11 +67,10 @@ def model_source(endpoint: InferenceEndpointConfig) -> ModelSource:
     users = user_volumes(endpoint)
     if mount.name in {volume["name"] for volume in users}:
         return ModelSource(volumes=users, mount=_mount(endpoint))
-    gated = isinstance(endpoint, HubEndpoint) and endpoint.gated is not None
-    claimed = None if gated else _persistent_volume(endpoint)
+    claimed = None if gated(endpoint) else _persistent_volume(endpoint)
     if claimed is None:
         scratch = {"name": mount.name, "emptyDir": {}}
-        written = {"readOnly": True} if gated else {}  # by the download, before the server starts
+        written = {"readOnly": True} if gated(endpoint) else {}  # by the download, before the server starts
         return ModelSource(volumes=(scratch, *users), mount=_mount(endpoint) | written)
     claim = _claim(endpoint, claimed)
     volume = {

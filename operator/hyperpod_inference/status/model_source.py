@@ -2,7 +2,7 @@
 
 from hyperpod_inference.api import conditions, names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
-from hyperpod_inference.api.hub_endpoint import HubEndpoint
+from hyperpod_inference.api.hub_endpoint import gated
 from hyperpod_inference.status.observed import Observed
 from hyperpod_inference.status.refusal import told
 from hyperpod_inference.status.verdict import Verdict, no, yes
@@ -25,8 +25,7 @@ def model_source(endpoint: InferenceEndpointConfig, observed: Observed) -> Verdi
     mount = endpoint.spec.worker.model_volume_mount.name
     if _is_users(endpoint, mount):
         return yes(USER_VOLUME, f"The weights come from volume {mount} of spec.kubernetes.volumes.")
-    if isinstance(endpoint, HubEndpoint) and endpoint.gated is not None:
-        model = endpoint.gated
+    if model := gated(endpoint):
         return yes(
             GATED,
             f"Every pod downloads {model.model_id} {model.version} from hub {model.hub} itself, as"

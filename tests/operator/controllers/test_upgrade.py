@@ -7,6 +7,7 @@ import pytest
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.hub_endpoint import GatedModel, HubEndpoint
 from hyperpod_inference.api.parse import parse
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.controllers.upgrade import with_running_images
@@ -29,6 +30,15 @@ def stored(manifest: Body) -> Body:
     live["spec"]["template"]["spec"]["containers"][0].pop("env")
     live["spec"]["template"]["spec"] |= {"dnsPolicy": "ClusterFirst"}
     return live
+
+
+def gated_model(endpoint: InferenceEndpointConfig) -> HubEndpoint:
+    """The same endpoint with weights that its pods download by themselves."""
+    role = "arn:aws:iam::111122223333:role/gated"
+    model = GatedModel(
+        hub="SageMakerPublicHub", model_id="m", version="1.0.0", artifact="s3://b/m", role=role
+    )
+    return HubEndpoint.model_construct(**dict(endpoint), gated=model)
 
 
 def test_a_newer_image_of_the_operators_own_container_waits() -> None:
@@ -62,8 +72,10 @@ def test_a_container_that_is_new_is_added() -> None:
     ],
     ids=lambda value: next(iter(value)),
 )
-def test_settings_of_the_operator_itself_are_not_in_a_pod(other: Body, example: Body) -> None:
-    endpoint = cast(InferenceEndpointConfig, parse(example))
+@pytest.mark.parametrize("gated", [False, True], ids=["plain", "gated"])
+def test_settings_of_the_operator_itself_are_not_in_a_pod(other: Body, gated: bool, example: Body) -> None:
+    endpoint = gated_model(cast(InferenceEndpointConfig, parse(example))) if gated else parse(example)
+    assert isinstance(endpoint, InferenceEndpointConfig)
     before = render(endpoint, OperatorSettings()).manifests
     after = render(endpoint, OperatorSettings().model_copy(update=other)).manifests
     live = {each["metadata"]["name"]: each for each in before if each["kind"] == "Deployment"}
