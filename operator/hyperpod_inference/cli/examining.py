@@ -16,6 +16,7 @@ from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import ApiError, NotFound
 from hyperpod_inference.kube.resources import (
     CRDS,
+    CSI_DRIVERS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     EVENTS,
@@ -23,6 +24,7 @@ from hyperpod_inference.kube.resources import (
     INGRESS_CLASSES,
     INGRESSES,
     LEASES,
+    MUTATING_WEBHOOK_CONFIGURATIONS,
     NODES,
     PODS,
     SECRETS,
@@ -32,19 +34,11 @@ from hyperpod_inference.kube.resources import (
 )
 from hyperpod_inference.webhook.certificates import CERTIFICATE, expiry
 
-MUTATING = Resource(
-    "admissionregistration.k8s.io",
-    "v1",
-    "mutatingwebhookconfigurations",
-    "MutatingWebhookConfiguration",
-    False,
-)
-CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", False)
 LOCAL_QUEUES = Resource("kueue.x-k8s.io", "v1beta1", "localqueues", "LocalQueue")
 EVERYWHERE = (
     CRDS,
     VALIDATING_WEBHOOK_CONFIGURATIONS,
-    MUTATING,
+    MUTATING_WEBHOOK_CONFIGURATIONS,
     NODES,
     CSI_DRIVERS,
     INGRESS_CLASSES,

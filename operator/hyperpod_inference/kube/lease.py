@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hyperpod_inference.kube.client import Client
-from hyperpod_inference.kube.errors import ApiError, NotFound
+from hyperpod_inference.kube.errors import ApiError, Conflict, NotFound
 from hyperpod_inference.kube.reflector import Random
 from hyperpod_inference.kube.resources import LEASES, Body
 
@@ -173,14 +173,28 @@ class Elector:
     async def _release(self) -> None:
         """Let the next candidate in at once; only while the lease is surely ours."""
         mine, self._leading = self.still_leader(), False
-        if not mine or self._lease is None:
+        if not mine:
             return
         try:
             async with asyncio.timeout(self._times.retry):
-                await self._client.replace(LEASES, self._record(self._lease, holder=""))
+                while not await self._given_back():
+                    pass
             logger.info("released the lease")
         except (ApiError, TimeoutError) as error:
             logger.warning("could not release the lease, it will run out: %r", error)
+
+    async def _given_back(self) -> bool:
+        """False: written in between, by a renewal of ours that was cut off on its way; try again.
+
+        For the same reason the lease is read anew: what the last renewal was told may be out of date.
+        """
+        lease = await self._client.get(LEASES, self._name, self._namespace)
+        if _holder(lease) == self.identity:
+            try:
+                await self._client.replace(LEASES, self._record(lease, holder=""))
+            except Conflict:
+                return False
+        return True
 
 
 def _holder(lease: Body | None) -> str:

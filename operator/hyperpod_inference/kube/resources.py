@@ -75,6 +75,10 @@ CRDS = _of(_DEFINITIONS, "customresourcedefinitions", "CustomResourceDefinition"
 VALIDATING_WEBHOOK_CONFIGURATIONS = _of(
     _HOOKS, "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", namespaced=False
 )
+MUTATING_WEBHOOK_CONFIGURATIONS = _of(
+    _HOOKS, "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", namespaced=False
+)
+CSI_DRIVERS = _of("storage.k8s.io/v1", "csidrivers", "CSIDriver", namespaced=False)
 
 _known: dict[tuple[str, str], Resource] = {
     (resource.api_version, resource.kind): resource

@@ -6,7 +6,7 @@ from functools import partial
 from hyperpod_inference.cloud.addons import Addon
 from hyperpod_inference.cloud.roles import Role
 from hyperpod_inference.installation.compatibility import INFERENCE
-from hyperpod_inference.kube.resources import CRDS, DEPLOYMENTS, Resource
+from hyperpod_inference.kube.resources import CRDS, CSI_DRIVERS, DEPLOYMENTS
 from hyperpod_inference.migration import endpoints, permissions, values
 from hyperpod_inference.migration.asking import NOTHING, Asking
 from hyperpod_inference.migration.aws_objects import aws_objects
@@ -16,7 +16,6 @@ from hyperpod_inference.migration.releases import releases
 from hyperpod_inference.migration.roles import role_names
 from hyperpod_inference.migration.world import World
 
-CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
 HELM_RELEASE = "meta.helm.sh/release-name"
 
 

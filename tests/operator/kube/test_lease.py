@@ -143,6 +143,26 @@ def test_a_graceful_end_hands_over_within_a_retry(virtually: Any) -> None:
     virtually(scenario())
 
 
+@pytest.mark.parametrize("late", [0, 0.015])
+def test_a_renewal_cut_off_by_the_end_does_not_keep_the_lease(virtually: Any, late: float) -> None:
+    """The server applies it all the same, before the end reads the lease or between reading and writing."""
+
+    async def scenario() -> None:
+        record = Record()
+        a = Candidate(record, "a")
+        await asyncio.sleep(5)
+        a.path.fault = hang
+        await asyncio.sleep(TIMES.retry)  # a renewal is on its way
+        a.path.fault = None
+        before = record.lease
+        assert before is not None
+        asyncio.get_running_loop().call_later(late, record.put, before)
+        await a.stop()
+        assert record.spec["holderIdentity"] == ""
+
+    virtually(scenario())
+
+
 def test_short_faults_cost_nothing(virtually: Any) -> None:
     async def scenario() -> None:
         record = Record()

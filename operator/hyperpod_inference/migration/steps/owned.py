@@ -11,6 +11,8 @@ from hyperpod_inference.kube.resources import (
     CRDS,
     DAEMON_SETS,
     DEPLOYMENTS,
+    MUTATING_WEBHOOK_CONFIGURATIONS,
+    POD_DISRUPTION_BUDGETS,
     SECRETS,
     SERVICE_ACCOUNTS,
     SERVICES,
@@ -35,18 +37,12 @@ NAMESPACED = (
     SECRETS,
     _rbac("roles", "Role", namespaced=True),
     _rbac("rolebindings", "RoleBinding", namespaced=True),
-    Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
+    POD_DISRUPTION_BUDGETS,
     Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
 )
 CLUSTER_WIDE = (
     VALIDATING_WEBHOOK_CONFIGURATIONS,
-    Resource(
-        "admissionregistration.k8s.io",
-        "v1",
-        "mutatingwebhookconfigurations",
-        "MutatingWebhookConfiguration",
-        namespaced=False,
-    ),
+    MUTATING_WEBHOOK_CONFIGURATIONS,
     _rbac("clusterroles", "ClusterRole", namespaced=False),
     _rbac("clusterrolebindings", "ClusterRoleBinding", namespaced=False),
 )
