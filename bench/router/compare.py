@@ -5,7 +5,8 @@
 `--peers` is the bin folder of a venv with sglang-router, vllm-router and smg. Every router stands before the
 same four model servers; each round starts it anew, in random order. Load and model servers share the
 machine, so throughput and latency say little on a small one: read the CPU time and the instructions (user and
-kernel, from `perf`; hardly touched by what else runs) for each request.
+kernel, from `perf`; hardly touched by what else runs) for each request. p50 is the time to the whole answer,
+of a stream to its first chunk; "added" is over that of the contender "no router".
 """
 
 import argparse
@@ -22,7 +23,7 @@ from pathlib import Path
 import uvloop
 from contenders import Contender, everyone, started
 from load import Result, run
-from measuring import using
+from measuring import Used, using
 
 HERE = Path(__file__).parent
 FIRST_PORT = 18310
@@ -48,7 +49,7 @@ SCENARIOS = {
     "long": Scenario(8, 800, 128_000),
     "streams-32": Scenario(32, 128, 200, stream=True),
     "streams-256": Scenario(256, 512, 200, stream=True, pause=0.16),
-    "memory": Scenario(32, 100_000, 200),
+    "memory": Scenario(32, 1_000_000, 2000),
 }
 
 
@@ -88,20 +89,21 @@ async def measure(contender: Contender, scenario: Scenario, requests: list[bytes
         await run(contender.port, warm, min(count // 5 + scenario.clients, 1000), scenario.clients)
         with using(pid) as used:
             result = await run(contender.port, requests, count, scenario.clients)
-        return row(result, used.cpu_seconds, used.instructions, used.wall_seconds, used.memory_mib)
+        return row(result, used)
 
 
-def row(result: Result, cpu: float, instructions: float, wall: float, memory: int) -> Row:
+def row(result: Result, used: Used) -> Row:
     """Figures for each request, or for each chunk of streams."""
     each = max(result.chunks or result.answers, 1)
     times = result.first_bytes or result.latencies
     return {
-        "cpu": cpu / each * 1e6,
-        "instructions": instructions / each / 1e3,
-        "rate": each / wall,
+        "cpu": used.cpu_seconds / each * 1e6,
+        "instructions": used.instructions / each / 1e3,
+        "rate": each / used.wall_seconds,
         "p50": statistics.median(times) * 1e3,
         "errors": result.errors,
-        "memory": memory,
+        "before": used.memory_before_mib,
+        "memory": used.memory_mib,
     }
 
 
@@ -132,21 +134,22 @@ def table(rounds: dict[str, list[Row]], unit: str) -> str:
     """Medians over the rounds, the range of the CPU figure, and ours against each."""
     lines = [
         f"| router | CPU us/{unit}, median (range) | ours / it | k instructions/{unit} | ours / it "
-        f"| {unit}s/s | p50 ms | errors | MiB |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        f"| {unit}s/s | p50 ms | added ms | errors | MiB before, after |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     middles = {name: middle(found) for name, found in rounds.items()}
-    ours = next(iter(middles.values()))
+    ours, direct = next(iter(middles.values())), middles.get("no router", {}).get("p50")
     for name, found in rounds.items():
         if not found:
-            lines.append(f"| {name} | did not start | | | | | | | |")
+            lines.append(f"| {name} | did not start | | | | | | | | |")
             continue
         here, cpu = middles[name], [each["cpu"] for each in found]
+        added = "" if direct is None else f"{here['p50'] - direct:.2f}"
         lines.append(
             f"| {name} | {here['cpu']:.0f} ({min(cpu):.0f}-{max(cpu):.0f}) | {ratio(ours, here, 'cpu')} "
             f"| {here['instructions']:.0f} | {ratio(ours, here, 'instructions')} "
-            f"| {here['rate']:.0f} | {here['p50']:.1f} | {sum(each['errors'] for each in found):.0f} "
-            f"| {here['memory']:.0f} |"
+            f"| {here['rate']:.0f} | {here['p50']:.2f} | {added} "
+            f"| {sum(each['errors'] for each in found):.0f} | {here['before']:.0f}, {here['memory']:.0f} |"
         )
     return "\n".join(lines)
 

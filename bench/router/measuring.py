@@ -20,6 +20,7 @@ class Used:
     wall_seconds: float = 0.0
     instructions: float = 0.0
     """Of user code and kernel; 0 without perf."""
+    memory_before_mib: int = 0
     memory_mib: int = 0
 
 
@@ -67,6 +68,7 @@ def using(pid: int) -> Iterator[Used]:
         command.append(",".join(map(str, tree(pid))))
         perf = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         time.sleep(0.5)  # until it is attached
+    used.memory_before_mib = memory_mib(pid)
     before, began = cpu_seconds(pid), time.perf_counter()
     yield used
     used.wall_seconds = time.perf_counter() - began

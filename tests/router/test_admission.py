@@ -73,13 +73,13 @@ async def test_who_leaves_the_queue_frees_its_room(bench: Any) -> None:
     assert len(server.asked) == 1
 
 
-async def test_only_post_is_limited(bench: Any) -> None:
+@pytest.mark.parametrize("line", ["GET /v1/models", "POST /tokenize"])
+async def test_only_calls_of_the_model_are_limited(bench: Any, line: str) -> None:
     router, server, go = await held(bench, max_concurrent=1)
     working = asyncio.create_task(bench.ask(router, bench.post()))
     await bench.until(lambda: len(server.asked) == 1)
-    getting = asyncio.create_task(
-        bench.ask(router, b"GET /v1/models HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-    )
+    asked = f"{line} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    getting = asyncio.create_task(bench.ask(router, asked.encode()))
     await bench.until(lambda: len(server.asked) == 2)
     go.set()
     assert {(await task).status for task in (working, getting)} == {200}

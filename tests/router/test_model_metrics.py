@@ -4,6 +4,8 @@ import asyncio
 import re
 from typing import Any
 
+import pytest
+
 from hyperpod_inference.api import names
 from hyperpod_inference.router.app import Router
 from hyperpod_inference.router.model_metrics import ModelCounts, ModelMetrics, labels_from
@@ -85,9 +87,11 @@ async def test_before_the_first_error_there_is_a_zero(bench: Any) -> None:
     assert (await series(bench, router))["model_errors_total", "POST other 500"] == 0
 
 
-async def test_probes_that_pass_are_no_calls_of_the_model(bench: Any) -> None:
+@pytest.mark.parametrize("line", ["GET /ping", "POST /tokenize"])
+async def test_probes_and_a_routers_own_questions_are_no_calls_of_the_model(bench: Any, line: str) -> None:
     router = await sidecar(bench, await bench.server(answer))
-    await bench.ask(router, b"GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    asked = f"{line} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    assert (await bench.ask(router, asked.encode())).status == 200
     found = await series(bench, router)
     assert found["model_invocations_total", ""] == 0
     assert not [name for name, _ in found if name.startswith("model_latency")]

@@ -88,7 +88,7 @@ class Capture:
 
     def exchange(self, proxy: Proxy, request: Request, client: ClientConnection) -> Exchange:
         """The work of one request, kept if it is a call and in the sample."""
-        if request.method == b"POST" and self._rng() * 100 < self.settings.sampling_percent:
+        if request.is_call and self._rng() * 100 < self.settings.sampling_percent:
             return Captured(self, proxy, request, client)
         return Exchange(proxy, request, client)
 

@@ -56,7 +56,7 @@ class Metrics:
         """Requests answered before they were whole, by status."""
         self.retries = self.stale = self.overflows = 0
         self.invocations = self.errors = 0
-        """POSTs, and those answered with 400 or above or not at all: the sidecar's `model_*`."""
+        """Calls of the model, and those answered with 400 or above or not at all: the sidecar's `model_*`."""
         self.blocks = self.missed_blocks = 0
 
     def decided(self, choice: Choice) -> None:
@@ -80,7 +80,7 @@ class Metrics:
     def _count(self, request: Request, status: int, *, failed: bool) -> None:
         target = request.target
         self.requests[target if target in _KNOWN_TARGETS else b"other", status] += 1
-        if request.method == b"POST":
+        if request.is_call:
             self.invocations += 1
             self.errors += failed
 

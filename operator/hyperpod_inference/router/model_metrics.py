@@ -1,6 +1,6 @@
 """The sidecar's metrics: AWS's names and labels, on which its dashboards stand.
 
-Only POSTs are calls of the model: probes of a load balancer pass as well, and would pull every latency down.
+Only calls of the model count: probes of a load balancer pass as well, and would pull every latency down.
 """
 
 from collections import Counter
@@ -59,7 +59,7 @@ class ModelCounts(Metrics):
         """A request is over."""
         super().ended(exchange, now)
         request, status = exchange.request, exchange.status
-        if request.method != b"POST":
+        if not request.is_call:
             return
         call = self._call(request, status)
         _of(self.latency, call).observe(now - request.started)

@@ -74,11 +74,11 @@ class Proxy:
         replicas.on_change(pool.changed)
 
     def handle(self, request: Request, client: ClientConnection) -> Work | None:
-        """Start the request, let it wait, or refuse it. Only POST is work that limits count."""
+        """Start the request, let it wait, or refuse it. Only a call of the model is work that limits count."""
         request.started = self.clock()
         if not request.id:
             request.id = b"%b-%x" % (self._id_prefix, next(self._ids))
-        if request.method != b"POST":
+        if not request.is_call:
             return self._forward(request, client)
         if self.queue.enter():
             return self.begin(request, client)
@@ -109,7 +109,7 @@ class Proxy:
         now = self.clock()
         self.metrics.ended(exchange, now)
         self._log.ended(exchange, now)
-        if exchange.request.method == b"POST":
+        if exchange.request.is_call:
             self.queue.leave()
 
     def _forward(self, request: Request, client: ClientConnection) -> Exchange:

@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 
 
+TOKENIZING = frozenset({b"/tokenize", b"/detokenize"})
+"""Asked for by routers beside the traffic; the model itself is not run."""
+
+
 class Request:
     """Written once by `server`, then read by everyone."""
 
@@ -32,6 +36,11 @@ class Request:
         made = Request(self.method, self.target, self.headers, body)
         made.lines, made.front, made.id, made.keep_alive = self.lines, self.front, self.id, self.keep_alive
         return made
+
+    @property
+    def is_call(self) -> bool:
+        """Is this work of the model: what limits hold back, metrics count and capture keeps?"""
+        return self.method == b"POST" and self.target not in TOKENIZING
 
     @property
     def path(self) -> str:

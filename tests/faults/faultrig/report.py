@@ -37,7 +37,7 @@ After each trial an oracle compares with the same action without a fault. The ch
 fields in them (O2) and the status (O3) are equal, and the Deployment's status in it is the live one's.
 Nothing that both ends hold was deleted on the way (O4). The operator is quiet again (O5). It needed no more
 writes than allowed: three times those of the undisturbed run and ten, unless the row says otherwise (O6). O7,
-one external AWS resource for each endpoint, has nothing to count: this version makes none.
+one external AWS resource for each endpoint, has nothing to count: an endpoint of this table asks for none.
 """
 CONTROLS = """
 ## Does the table catch anything?
