@@ -165,6 +165,15 @@ METRIC_ENDPOINT_REPLICAS = "hyperpod_inference_endpoint_replicas"
 METRIC_ENDPOINT_FAILING = "hyperpod_inference_endpoint_condition_false"
 METRIC_CERTIFICATE_END = "hyperpod_inference_certificate_expiry_timestamp_seconds"
 
+# --- what CloudWatch is told otherwise than Prometheus: no alarm there could compute it ------------------
+CLOUDWATCH_FALLBACK_REPLICAS = "hyperpod_inference_endpoint_fallback_replicas"
+CLOUDWATCH_CERTIFICATE_DAYS = "hyperpod_inference_certificate_days_left"
+
+# --- metrics of the operator's own work, under controller-runtime's names --------------------------------
+METRIC_LEADER = "leader_election_master_status"
+METRIC_RECONCILES = "controller_runtime_reconcile_total"
+METRIC_RECONCILE_ERRORS = "controller_runtime_reconcile_errors_total"
+
 # --- labels of a model pod's metrics ---------------------------------------------------------------------
 MODEL_LABELS = (
     "cluster_id", "cluster_name", "resource_name", "resource_type", "namespace", "model_name",

@@ -64,6 +64,8 @@ class OperatorSettings(BaseModel):
     webhook_port: Annotated[int, Field(alias="WEBHOOK_PORT", ge=1, le=65535)] = names.OPERATOR_WEBHOOK_PORT
     # Off for a process that the cluster's webhook Service does not lead to, such as one on a laptop.
     enable_webhooks: Annotated[bool, Field(alias="ENABLE_WEBHOOKS")] = True
+    # The operator's own metrics, once a minute; CloudWatch bills each series.
+    enable_cloudwatch_metrics: Annotated[bool, Field(alias="ENABLE_CLOUDWATCH_METRICS")] = False
     # Of the containers beside the model; another registry than the default one is named here.
     sidecar_image: Annotated[str, Field(alias="SIDECAR_IMAGE", min_length=1)] = names.SIDECAR_IMAGE
     collector_image: Annotated[str, Field(alias="METRICS_COLLECTOR_IMAGE", min_length=1)] = (

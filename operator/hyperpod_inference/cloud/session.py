@@ -18,9 +18,10 @@ ATTEMPTS = 5
 
 
 class Session:
-    """Makes each service's client once. `region` None is the environment's."""
+    """Makes each service's client once. `region` None is the environment's; `attempts` None is `ATTEMPTS`."""
 
-    def __init__(self, region: str | None = None, **session: Any) -> None:
+    def __init__(self, region: str | None = None, *, attempts: int | None = None, **session: Any) -> None:
+        self._attempts = attempts
         self._session = boto3.session.Session(region_name=region, **session)
         self._clients: dict[str, Any] = {}
 
@@ -30,7 +31,7 @@ class Session:
             config = Config(
                 connect_timeout=CONNECT_SECONDS,
                 read_timeout=READ_SECONDS,
-                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                retries={"mode": "standard", "total_max_attempts": self._attempts or ATTEMPTS},
             )
             make: Any = self._session.client  # its stubs know services by literal names only
             with translated(service):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hyperpod_inference.cloud.acm import Acm
     from hyperpod_inference.cloud.balancers import LoadBalancers
+    from hyperpod_inference.cloud.cloudwatch import CloudWatch
     from hyperpod_inference.cloud.dns import Route53
     from hyperpod_inference.cloud.network import Networks
     from hyperpod_inference.cloud.s3 import S3
@@ -39,6 +40,20 @@ def aws_of(region: str) -> OpenAws:
         from hyperpod_inference.cloud.session import Session
 
         return services(Session(region))
+
+    return opened
+
+
+def cloudwatch_of(region: str) -> "Callable[[], CloudWatch]":
+    """CloudWatch, made when it is first asked for. Blocks; raises CloudError."""
+
+    @cache
+    def opened() -> "CloudWatch":
+        from hyperpod_inference.cloud.cloudwatch import CloudWatch
+        from hyperpod_inference.cloud.session import Session
+
+        # Once a minute it is tried again anyway, and a process that ends waits for its threads.
+        return CloudWatch(Session(region, attempts=1))
 
     return opened
 

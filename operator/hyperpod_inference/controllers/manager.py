@@ -93,6 +93,7 @@ async def lead(operator: Operator, stop: asyncio.Event) -> None:
     await _wait_for_caches(operator, stopping)
     operator.metrics.leader.labels(names.OPERATOR_LEASE).set(1)
     working: asyncio.Future[Any] = asyncio.gather(*(each.run() for each in operator.controllers))
+    telling = asyncio.ensure_future(operator.cloudwatch.run()) if operator.cloudwatch else None
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         for controller in operator.controllers:
@@ -104,6 +105,8 @@ async def lead(operator: Operator, stop: asyncio.Event) -> None:
         operator.metrics.leader.labels(names.OPERATOR_LEASE).set(0)
         stopping.cancel()
         working.cancel()
+        if telling is not None:
+            telling.cancel()
 
 
 async def _wait_for_caches(operator: Operator, stopping: "asyncio.Future[Any]") -> None:

@@ -12,9 +12,10 @@ from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.controllers import caches as seen
 from hyperpod_inference.controllers import shapes
 from hyperpod_inference.controllers.authority import AuthorityKeeper
-from hyperpod_inference.controllers.aws import aws_of
+from hyperpod_inference.controllers.aws import aws_of, cloudwatch_of
 from hyperpod_inference.controllers.caches import CHILD_KINDS, CHILD_SELECTOR, OPTIONAL_KINDS, Caches
 from hyperpod_inference.controllers.certificates import Certificates
+from hyperpod_inference.controllers.cloudwatch import CloudWatchPush
 from hyperpod_inference.controllers.controller import Controller, Mapper, each_of, itself
 from hyperpod_inference.controllers.endpoint import EndpointReconciler, as_it_is
 from hyperpod_inference.controllers.endpoint_metrics import EndpointMetrics
@@ -60,6 +61,8 @@ class Operator:
         self._network = OwnNetwork(settings=settings, aws=aws)
         self._models = caches.of(names.KIND_JUMPSTART)
         metrics.registry.register(EndpointMetrics((caches, self._models)))
+        push = CloudWatchPush(metrics.registry, settings, cloudwatch_of(settings.region), now)
+        self.cloudwatch = push if settings.enable_cloudwatch_metrics else None
         self.endpoints = self._deploying(ENDPOINTS, caches)
         self.jumpstart_models = self._deploying(JUMPSTART_MODELS, self._models)
         self.nodes = Controller("node", NodeLabeller(client=client, caches=caches), metrics, workers=1)

@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "HEALTH_PORT": "8081",
     "WEBHOOK_PORT": "9443",
     "ENABLE_WEBHOOKS": "true",
+    "ENABLE_CLOUDWATCH_METRICS": "true",
     "SIDECAR_IMAGE": "mirror.example/sidecar:1",
     "METRICS_COLLECTOR_IMAGE": "mirror.example/collector:1",
     "SAGEMAKER_ENDPOINT_IMAGE": "111122223333.dkr.ecr.us-west-2.amazonaws.com/router:1",

@@ -13,7 +13,8 @@ import pytest
 
 from hyperpod_inference.api import conditions, names
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.cloud.errors import CloudError
+from hyperpod_inference.cloud.cloudwatch import MOST, CloudWatch
+from hyperpod_inference.cloud.errors import CloudError, Denied
 from hyperpod_inference.cloud.presigned import GatedFiles
 from hyperpod_inference.cloud.session import Session
 from hyperpod_inference.controllers.aws import services
@@ -206,6 +207,17 @@ def test_a_gated_model_is_given_to_its_own_accounts_and_role_alone(account: Iam)
         dict(GatedFiles(account.pod(execution, OPERATOR), *asked).urls())
     with pytest.raises(CloudError, match="is not authorized to perform: sagemaker:DescribeEndpoint"):
         services(account.pod(gated, pods)).sagemaker.describe("any")
+
+
+def test_awss_managed_policy_lets_metrics_into_one_namespace(account: Iam, session: Session) -> None:
+    values = [{"MetricName": f"m{number}", "Value": 1.0} for number in range(MOST + 1)]
+    cloudwatch = CloudWatch(account.pod(account.role(EXECUTION, ROLE), OPERATOR))
+    cloudwatch.put(names.CLOUDWATCH_NAMESPACE, values)
+    client: Any = session.client("cloudwatch")
+    pages = client.get_paginator("list_metrics").paginate(Namespace=names.CLOUDWATCH_NAMESPACE)
+    assert len({each["MetricName"] for page in pages for each in page["Metrics"]}) == MOST + 1
+    with pytest.raises(Denied, match="is not authorized to perform: cloudwatch:PutMetricData"):
+        cloudwatch.put("Another", values[:1])
 
 
 ACCOUNT = {"aws:PrincipalAccount": ("1",), "aws:ResourceAccount": ("1",)}

@@ -16,16 +16,19 @@ _MODELS: Final = {
     "tagging": "resourcegroupstaggingapi",
 }
 
+_IN_IAM: Final = {"monitoring": "cloudwatch"}
+"""The name in IAM's actions, where the signature's differs."""
+
 
 def action_of(service: str, request: Request) -> str:
     """`service:Operation`; `service:?` for a request that fits no operation of the service's model."""
-    return f"{service}:{_operation(service, request) or '?'}"
+    return f"{_IN_IAM.get(service, service)}:{_operation(service, request) or '?'}"
 
 
 def protocol_of(service: str) -> str:
     """How a service's answers are written; `query` for one that botocore does not know."""
     try:
-        return str(service_model(_MODELS.get(service, service)).protocol)
+        return str(service_model(_MODELS.get(service, service)).resolved_protocol)
     except UnknownServiceError:
         return "query"
 

@@ -4,6 +4,7 @@ The calls of the operator, and of the pods that it makes, are told in full; any 
 on every resource, and so needs a statement on `*`.
 """
 
+import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from hyperpod_inference.local.aws.world import World
 
 Tags = Mapping[str, str]
 _SAGEMAKER: Final = {"Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint"}
+_GZIP: Final = b"\x1f\x8b"
 _S3_ACTIONS: Final = {
     "HeadObject": "GetObject",
     "HeadBucket": "ListBucket",
@@ -49,7 +51,8 @@ def checks(world: World, action: str, request: Request, tagging: str) -> Iterato
 
 def _body(request: Request) -> Mapping[str, Any]:
     try:
-        found = json.loads(request.body or b"{}")
+        packed = request.body.startswith(_GZIP)
+        found = json.loads(gzip.decompress(request.body) if packed else request.body or b"{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -130,6 +133,13 @@ def _eks(world: World, operation: str, body: Mapping[str, Any]) -> Iterator[Chec
     yield Check(f"eks:{operation}", world.arn("eks", "cluster/any"))
 
 
+def _cloudwatch(world: World, operation: str, body: Mapping[str, Any]) -> Iterator[Check]:
+    namespace = body.get("Namespace")
+    yield Check(
+        f"cloudwatch:{operation}", context={"cloudwatch:namespace": (namespace,)} if namespace else {}
+    )
+
+
 def _pairs(tags: Any) -> dict[str, str]:
     return {each["Key"]: each.get("Value", "") for each in tags or ()}
 
@@ -142,4 +152,5 @@ _TOLD: Final[Mapping[str, Callable[[World, str, Mapping[str, Any]], Iterator[Che
     "acm": _acm,
     "sagemaker": _sagemaker,
     "eks": _eks,
+    "cloudwatch": _cloudwatch,
 }
