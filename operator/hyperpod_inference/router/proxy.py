@@ -74,7 +74,7 @@ class Proxy:
         replicas.on_change(pool.changed)
 
     def handle(self, request: Request, client: ClientConnection) -> Work | None:
-        """Start the request, let it wait, or refuse it. Only a call of the model is work that limits count."""
+        """Start the request, let it wait, or refuse it. Limits count only work: a call of the model."""
         request.started = self.clock()
         if not request.id:
             request.id = b"%b-%x" % (self._id_prefix, next(self._ids))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-
 TOKENIZING = frozenset({b"/tokenize", b"/detokenize"})
 """Asked for by routers beside the traffic; the model itself is not run."""
 
