@@ -11,6 +11,7 @@ import promql_parser
 from hyperpod_charts import rules
 from hyperpod_charts.dashboards.boards import BOARDS, OTHERS
 from hyperpod_inference.controllers.caches import Caches
+from hyperpod_inference.controllers.cold_starts import ColdStarts
 from hyperpod_inference.controllers.endpoint_metrics import EndpointMetrics
 from hyperpod_inference.kube.metrics import Metrics
 from hyperpod_inference.local.servers.simulator.__main__ import Options, running
@@ -64,6 +65,7 @@ async def exposed(bench: Any) -> set[str]:
     """What the operator, the router in all its forms, the sidecar and the simulator announce."""
     metrics = Metrics()
     metrics.registry.register(EndpointMetrics([Caches()]))
+    metrics.registry.register(ColdStarts([Caches()], lambda: True))
     found = names_of(metrics.expose().decode())
     counts = ModelCounts()
     async with running(Options(port=0)) as replica:

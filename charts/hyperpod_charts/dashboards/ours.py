@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyperpod_charts.dashboards.model import CLUSTER, Board, Panel, Query, Row, Variable, p, rate, total
+from hyperpod_charts.dashboards.model import BY, CLUSTER, Board, Panel, Query, Row, Variable, p, rate, total
 from hyperpod_inference.api import names
 
 _CLUSTERS = (
@@ -12,6 +12,8 @@ _CLUSTERS = (
         query=f'label_values({names.METRIC_ENDPOINT_READY}{{cluster_name=~"$cluster_name"}}, cluster_id)',
     ),
 )
+_START = f"max by (stage) (hyperpod_inference:cold_start_seconds:p95{{{CLUSTER}}})"
+_STARTS = f'sum by ({BY}) (increase({names.METRIC_COLD_START}_count{{{CLUSTER},stage="total"}}[1h]))'
 _PLACED, _WANTED = names.METRIC_ENDPOINT_REPLICAS, names.METRIC_ENDPOINT_DESIRED
 
 OPERATOR = Board(
@@ -151,6 +153,20 @@ FLEET = Board(
                         Query(total(_PLACED, CLUSTER), "ready {{namespace}}/{{resource_name}}"),
                         Query(total(_WANTED, CLUSTER), "wanted {{namespace}}/{{resource_name}}"),
                     ),
+                ),
+                Panel(
+                    title="Cold Start p95 by Stage",
+                    unit="s",
+                    width=12,
+                    text="From a pod's creation to Ready, over an hour: until it has a node, until init "
+                    "containers have the weights, until the server answers.",
+                    queries=(Query(_START, "{{stage}}"),),
+                ),
+                Panel(
+                    title="Cold Starts",
+                    width=12,
+                    text="Pods that became Ready within the hour.",
+                    queries=(Query(_STARTS),),
                 ),
                 Panel(
                     title="Replicas by Instance Type",

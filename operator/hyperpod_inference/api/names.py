@@ -164,6 +164,7 @@ METRIC_ENDPOINT_DESIRED = "hyperpod_inference_endpoint_desired_replicas"
 METRIC_ENDPOINT_REPLICAS = "hyperpod_inference_endpoint_replicas"
 METRIC_ENDPOINT_FAILING = "hyperpod_inference_endpoint_condition_false"
 METRIC_CERTIFICATE_END = "hyperpod_inference_certificate_expiry_timestamp_seconds"
+METRIC_COLD_START = "hyperpod_inference_cold_start_seconds"
 
 # --- what CloudWatch is told otherwise than Prometheus: no alarm there could compute it ------------------
 CLOUDWATCH_FALLBACK_REPLICAS = "hyperpod_inference_endpoint_fallback_replicas"

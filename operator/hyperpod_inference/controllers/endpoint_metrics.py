@@ -1,10 +1,11 @@
 """What the operator knows of its endpoints, as metrics: ready or not, on which types, until when certified.
 
-Made from the caches when somebody scrapes, so a reconcile pays nothing for it. Only the leader has caches.
+Made from the caches when somebody scrapes, so a reconcile pays nothing for it. Only the leader tells, though
+its followers have the caches too: else every sum over the replicas would count twice.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -17,17 +18,20 @@ from hyperpod_inference.status.causes import is_ready
 from hyperpod_inference.status.tls import certificate_of
 
 LABELS = ("namespace", "resource_name", "resource_type")
-_TYPES = {
+TYPES = {
     names.KIND_ENDPOINT: names.RESOURCE_TYPE_ENDPOINT,
     names.KIND_JUMPSTART: names.RESOURCE_TYPE_JUMPSTART,
 }
 
 
 class EndpointMetrics:
-    """A collector for a registry; `kinds` are the caches of each kind of endpoint."""
+    """A collector for a registry; `kinds` are the caches of each kind of endpoint.
 
-    def __init__(self, kinds: Sequence[Caches]) -> None:
-        self._kinds = kinds
+    leads: whether this process does.
+    """
+
+    def __init__(self, kinds: Sequence[Caches], leads: Callable[[], bool] = lambda: True) -> None:
+        self._kinds, self._leads = kinds, leads
 
     def collect(self) -> Iterable[Metric]:
         """Gauges with one series for each endpoint, and one for each instance type or failing condition."""
@@ -43,10 +47,10 @@ class EndpointMetrics:
             names.METRIC_ENDPOINT_FAILING, "1 for each condition that is False", "type", "reason"
         )
         ends = _gauge(names.METRIC_CERTIFICATE_END, "When the load balancer's certificate ends, Unix time")
-        for caches in self._kinds:
+        for caches in self._kinds if self._leads() else ():
             nodes = caches.instance_types()
             for body in caches.endpoints.list():
-                own = [*key_of(body), _TYPES.get(caches.kind, "")]
+                own = [*key_of(body), TYPES.get(caches.kind, "")]
                 told = _conditions(body)
                 ready.add_metric(own, float(conditions.is_true(told, conditions.READY)))
                 desired.add_metric(own, _desired(caches, body))

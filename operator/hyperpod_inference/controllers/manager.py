@@ -91,6 +91,7 @@ async def lead(operator: Operator, stop: asyncio.Event) -> None:
     """Work as the leader until `stop`, then let running reconciles end."""
     stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
     await _wait_for_caches(operator, stopping)
+    operator.leading = True
     operator.metrics.leader.labels(names.OPERATOR_LEASE).set(1)
     working: asyncio.Future[Any] = asyncio.gather(*(each.run() for each in operator.controllers))
     telling = asyncio.ensure_future(operator.cloudwatch.run()) if operator.cloudwatch else None
@@ -102,6 +103,7 @@ async def lead(operator: Operator, stop: asyncio.Event) -> None:
     except TimeoutError:
         logger.warning("reconciles did not end within %.0f s; they were interrupted", DRAIN_SECONDS)
     finally:
+        operator.leading = False
         operator.metrics.leader.labels(names.OPERATOR_LEASE).set(0)
         stopping.cancel()
         working.cancel()

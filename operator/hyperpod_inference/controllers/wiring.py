@@ -16,6 +16,7 @@ from hyperpod_inference.controllers.aws import aws_of, cloudwatch_of
 from hyperpod_inference.controllers.caches import CHILD_KINDS, CHILD_SELECTOR, OPTIONAL_KINDS, Caches
 from hyperpod_inference.controllers.certificates import Certificates
 from hyperpod_inference.controllers.cloudwatch import CloudWatchPush
+from hyperpod_inference.controllers.cold_starts import ColdStarts
 from hyperpod_inference.controllers.controller import Controller, Mapper, each_of, itself
 from hyperpod_inference.controllers.endpoint import EndpointReconciler, as_it_is
 from hyperpod_inference.controllers.endpoint_metrics import EndpointMetrics
@@ -60,7 +61,11 @@ class Operator:
         self._records = Records(settings=settings, now=now, aws=aws)
         self._network = OwnNetwork(settings=settings, aws=aws)
         self._models = caches.of(names.KIND_JUMPSTART)
-        metrics.registry.register(EndpointMetrics((caches, self._models)))
+        self.leading = False
+        kinds = (caches, self._models)
+        starts = ColdStarts(kinds, lambda: self.leading)
+        metrics.registry.register(EndpointMetrics(kinds, lambda: self.leading))
+        metrics.registry.register(starts)
         push = CloudWatchPush(metrics.registry, settings, cloudwatch_of(settings.region), now)
         self.cloudwatch = push if settings.enable_cloudwatch_metrics else None
         self.endpoints = self._deploying(ENDPOINTS, caches)
@@ -85,7 +90,9 @@ class Operator:
                 if kind != REGISTRATIONS
             ),
             self._registrations(),
-            self._follow(resources.PODS, caches.pods, _owner, nodes_of, **OURS, shape=shapes.Pod),
+            self._follow(
+                resources.PODS, caches.pods, _owner, nodes_of, starts.on_change, **OURS, shape=shapes.Pod
+            ),
         ]
         self.optional = [self._follow(kind, caches.children[kind], _owner, **OURS) for kind in OPTIONAL_KINDS]
         self.scalers = self._follow(
@@ -129,10 +136,14 @@ class Operator:
         store: Store,
         mapper_of: Callable[[Caches], Mapper],
         nodes: Mapper = seen.nobody,
+        *told: OnChange,
         **options: Any,
     ) -> Reflector:
-        """Keep a store, and queue the endpoints of each kind, and the nodes, that a change concerns."""
-        on_change = each_of(*self._telling(mapper_of), self.nodes.on_change(nodes))
+        """Keep a store, and queue the endpoints of each kind, and the nodes, that a change concerns.
+
+        told: who else hears of it.
+        """
+        on_change = each_of(*self._telling(mapper_of), self.nodes.on_change(nodes), *told)
         return Reflector(self._client, resource, store=store, on_change=on_change, **options)
 
     def _telling(self, mapper_of: Callable[[Caches], Mapper]) -> Iterable[OnChange]:

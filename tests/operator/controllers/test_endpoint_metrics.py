@@ -84,3 +84,10 @@ def test_a_resource_that_breaks_its_definition_breaks_no_scrape() -> None:
         {"metadata": {"name": "chat", "namespace": "team-a"}, "spec": "nonsense", "status": 7}
     )
     assert _samples(caches)[names.METRIC_ENDPOINT_READY] == [(OWN, 0.0)]
+
+
+def test_a_follower_tells_nothing_so_that_no_sum_counts_twice() -> None:
+    caches = Caches()
+    caches.endpoints.put(_endpoint())
+    told = [each for family in EndpointMetrics([caches], lambda: False).collect() for each in family.samples]
+    assert told == []
