@@ -18,11 +18,15 @@ from hyperpod_inference.local.aws import ACCOUNT, REGION, managed_policies, simu
 from hyperpod_inference.local.aws.acm import keep_tags
 from hyperpod_inference.local.aws.app import App
 from hyperpod_inference.local.aws.cloudformation.install import install
+from hyperpod_inference.local.aws.elb import dns_names
+from hyperpod_inference.local.aws.environment import environment
 from hyperpod_inference.local.aws.faults import Faults
 from hyperpod_inference.local.aws.route53 import zone_ids
 from hyperpod_inference.local.aws.sagemaker.endpoints import lift_limits
 from hyperpod_inference.local.aws.sagemaker.hub_catalogue import CATALOGUE
 from hyperpod_inference.local.aws.world import WORLDS, Clock, Settings, World, utc_now
+
+LOOPBACK = "127.0.0.1"
 
 
 class AwsDouble:
@@ -30,6 +34,7 @@ class AwsDouble:
 
     Args:
         port: 0: a free one.
+        host: an address of this machine; clients elsewhere reach the double by it.
         region: that `environment` names; calls to other regions are answered too.
         clock: what time it is for states that change.
         transition: how long CREATING, UPDATING and DELETING last.
@@ -40,6 +45,7 @@ class AwsDouble:
         self,
         *,
         port: int = 0,
+        host: str = LOOPBACK,
         region: str = REGION,
         clock: Clock = utc_now,
         transition: timedelta = timedelta(0),
@@ -50,15 +56,16 @@ class AwsDouble:
         lift_limits()
         keep_tags()
         zone_ids()
+        dns_names()
         self._settings = Settings(clock, transition, CATALOGUE, lambda: self.url)
-        self.region = region
+        self.region, self._host = region, host
         self.faults = Faults()
         simulate.install(self.faults)
         self.reset()
         moto = DomainDispatcherApplication(create_backend_app)
         self.app = App(moto, ACCOUNT, WORLDS, self.faults)
         self.app.enforcing = enforcing
-        self._server = make_server("127.0.0.1", port, self.app, threaded=True, request_handler=_Handler)
+        self._server = make_server(host, port, self.app, threaded=True, request_handler=_Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="aws-double", daemon=True)
 
     def reset(self) -> None:
@@ -76,7 +83,8 @@ class AwsDouble:
     @property
     def url(self) -> str:
         """Where clients find it. By name, for moto knows its own template URLs by `localhost`."""
-        return f"http://localhost:{self.port}"
+        name = "localhost" if self._host == LOOPBACK else self._host
+        return f"http://{name}:{self.port}"
 
     @property
     def world(self) -> World:
@@ -85,14 +93,7 @@ class AwsDouble:
 
     def environment(self) -> Mapping[str, str]:
         """The variables with which boto3, the CDK and `aws` talk to it, and to nothing else."""
-        return {
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-            "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        return environment(self.url, self.region)
 
     def serve(self) -> None:
         """Serve in this thread until `stop`."""

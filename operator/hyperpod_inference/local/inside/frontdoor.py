@@ -9,25 +9,11 @@ from dataclasses import dataclass
 
 import aiohttp
 from aiohttp import web
-from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from hyperpod_inference.local.inside.services import Directory, KnownService, Port
+from hyperpod_inference.local.passing import passed_on
 
-# RFC 9110, section 7.6.1: these belong to one connection, not to the message.
-_HOP_BY_HOP = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 _USAGE = "use /NAMESPACE/SERVICE[:PORT]/PATH"
 
 
@@ -115,7 +101,7 @@ class FrontDoor:
     async def _pass_on(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         if self._session is None:
             raise RefusalError(503, "the front door is closing")
-        headers = _forwarded(request.headers)
+        headers = passed_on(request.headers, "host")
         body = request.content if request.body_exists else None
         try:
             upstream = await self._session.request(
@@ -129,7 +115,7 @@ class FrontDoor:
 
 async def _stream(request: web.BaseRequest, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
     response = web.StreamResponse(
-        status=upstream.status, reason=upstream.reason, headers=_forwarded(upstream.headers)
+        status=upstream.status, reason=upstream.reason, headers=passed_on(upstream.headers)
     )
     await response.prepare(request)
     try:
@@ -141,12 +127,6 @@ async def _stream(request: web.BaseRequest, upstream: aiohttp.ClientResponse) ->
         if request.transport is not None:
             request.transport.abort()
     return response
-
-
-def _forwarded(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
-    named = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
-    dropped = _HOP_BY_HOP | named | {"host"}
-    return CIMultiDict((key, value) for key, value in headers.items() if key.lower() not in dropped)
 
 
 def _unreachable(target: Target, error: Exception) -> str:

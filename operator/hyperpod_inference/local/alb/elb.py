@@ -1,0 +1,173 @@
+"""Load balancers in AWS on loopback, by the calls that the real controller makes: `aws elbv2` shows them.
+
+Calls block. What AWS refuses is a DeployError in its words.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.exceptions
+
+from hyperpod_inference.cloud.session import Session
+from hyperpod_inference.local.alb.access_log import Place
+from hyperpod_inference.local.alb.annotations import Settings
+from hyperpod_inference.local.alb.wanted import Backend, Wanted, resource_name
+
+
+class DeployError(Exception):
+    """AWS refused; the text says which call and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A load balancer as AWS knows it, with the ARN of each backend's target group."""
+
+    arn: str
+    dns_name: str
+    groups: Mapping[Backend, str]
+
+    @property
+    def log_name(self) -> str:
+        """`app/NAME/ID`."""
+        return self.arn.rpartition("loadbalancer/")[2]
+
+
+class Elb:
+    """Makes, changes and deletes them. subnets: where they are put."""
+
+    def __init__(self, session: Session, subnets: tuple[str, ...], vpc: str) -> None:
+        self._elb: Any = session.client("elbv2")
+        self._s3: Any = session.client("s3")
+        self._subnets, self._vpc = subnets, vpc
+
+    def deploy(self, wanted: Wanted) -> Deployed:
+        """Have it as it is wanted; one of the same name is changed. Raises DeployError."""
+        settings = wanted.settings
+        with _told():
+            found = self._find(wanted.name) or self._create(wanted)
+            arn = found["LoadBalancerArn"]
+            if settings.attributes:
+                attributes = _pairs(settings.attributes)
+                self._elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=attributes)
+            self._check_bucket(settings, arn)
+            groups = {backend: self._group(wanted, backend) for backend in wanted.backends}
+            self._listen(wanted, arn, groups)
+        return Deployed(arn, found["DNSName"], groups)
+
+    def delete(self, deployed: Deployed) -> None:
+        """Delete it and its target groups. Raises DeployError."""
+        with _told():
+            self._elb.delete_load_balancer(LoadBalancerArn=deployed.arn)
+            for group in deployed.groups.values():
+                self._elb.delete_target_group(TargetGroupArn=group)
+
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        """Put an object as ELB's log delivery does. Raises OSError."""
+        try:
+            self._s3.put_object(Bucket=bucket, Key=key, Body=content)
+        except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+            raise OSError(f"s3://{bucket}/{key}: {error}") from error
+
+    def _find(self, name: str) -> dict[str, Any] | None:
+        found = self._elb.describe_load_balancers()["LoadBalancers"]
+        return next((each for each in found if each["LoadBalancerName"] == name), None)
+
+    def _create(self, wanted: Wanted) -> dict[str, Any]:
+        tags = {
+            "elbv2.k8s.aws/cluster": "hyperpod-local",
+            "ingress.k8s.aws/stack": f"{wanted.namespace}/{wanted.ingress}",
+            "ingress.k8s.aws/resource": "LoadBalancer",
+            **wanted.settings.tags,
+        }
+        made: dict[str, Any] = self._elb.create_load_balancer(
+            Name=wanted.name, Subnets=[*self._subnets], Scheme=wanted.settings.scheme, Tags=_pairs(tags)
+        )["LoadBalancers"][0]
+        return made
+
+    def _check_bucket(self, settings: Settings, arn: str) -> None:
+        """ELB proves that it may write the logs by a test file."""
+        if settings.access_logs is None:
+            return
+        bucket, prefix = settings.access_logs
+        try:
+            self.put(bucket, Place(bucket, prefix, arn).test_key(), b"Enable AccessLog for ELB: \n")
+        except OSError as error:
+            words = f"Access Denied for bucket: {bucket}. Please check S3bucket permission"
+            call, code = "ModifyLoadBalancerAttributes", "InvalidConfigurationRequest"
+            raise DeployError(_words(call, code, words)) from error
+
+    def _group(self, wanted: Wanted, backend: Backend) -> str:
+        settings, health = wanted.settings, wanted.settings.health
+        identity = (wanted.name, backend.service, backend.port, settings.backend_protocol)
+        name = resource_name(wanted.namespace, backend.service, *identity)
+        check = {
+            "HealthCheckProtocol": health.protocol,
+            "HealthCheckPort": str(health.port) if health.port else "traffic-port",
+            "HealthCheckPath": health.path,
+            "HealthCheckIntervalSeconds": health.interval,
+            "HealthCheckTimeoutSeconds": health.timeout,
+            "HealthyThresholdCount": health.healthy,
+            "UnhealthyThresholdCount": health.unhealthy,
+            "Matcher": {"HttpCode": health.codes},
+        }
+        known = self._elb.describe_target_groups()["TargetGroups"]
+        arn = next((each["TargetGroupArn"] for each in known if each["TargetGroupName"] == name), None)
+        if arn is None:
+            port = backend.port if isinstance(backend.port, int) else 1
+            place = {"Port": port, "VpcId": self._vpc, "TargetType": "ip", **check}
+            made = self._elb.create_target_group(Name=name, Protocol=settings.backend_protocol, **place)
+            arn = made["TargetGroups"][0]["TargetGroupArn"]
+        else:
+            self._elb.modify_target_group(TargetGroupArn=arn, **check)
+        if settings.target_attributes:
+            attributes = _pairs(settings.target_attributes)
+            self._elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=attributes)
+        return str(arn)
+
+    def _listen(self, wanted: Wanted, arn: str, groups: Mapping[Backend, str]) -> None:
+        """Listeners anew: there is no traffic in AWS that it would cut."""
+        for each in self._elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]:
+            self._elb.delete_listener(ListenerArn=each["ListenerArn"])
+        for port, protocol in wanted.settings.listeners:
+            default = _forward(groups[wanted.default]) if wanted.default else _NOT_FOUND
+            secured = _secured(wanted.settings) if protocol == "HTTPS" else {}
+            self._elb.create_listener(
+                LoadBalancerArn=arn, Port=port, Protocol=protocol, DefaultActions=[default], **secured
+            )
+
+
+_NOT_FOUND = {
+    "Type": "fixed-response",
+    "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"},
+}
+
+
+def _forward(group: str) -> dict[str, Any]:
+    return {"Type": "forward", "TargetGroupArn": group}
+
+
+def _secured(settings: Settings) -> dict[str, Any]:
+    certificates = {"Certificates": [{"CertificateArn": settings.certificates[0]}]}
+    return certificates | ({"SslPolicy": settings.ssl_policy} if settings.ssl_policy else {})
+
+
+def _pairs(mapping: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in mapping.items()]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except botocore.exceptions.ClientError as error:
+        found = error.response.get("Error", {})
+        said = _words(error.operation_name, found.get("Code", "?"), found.get("Message", str(error)))
+        raise DeployError(said) from error
+    except botocore.exceptions.BotoCoreError as error:
+        raise DeployError(str(error)) from error
+
+
+def _words(operation: str, code: str, message: str) -> str:
+    return f"operation error Elastic Load Balancing v2: {operation}, api error {code}: {message}"

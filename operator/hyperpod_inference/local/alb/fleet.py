@@ -1,0 +1,125 @@
+"""All load balancers that are at work, by the uid of their Ingress."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+
+from hyperpod_inference.local.agent.endpoints import Address
+from hyperpod_inference.local.alb.access_log import Place
+from hyperpod_inference.local.alb.elb import Deployed, DeployError, Elb
+from hyperpod_inference.local.alb.health import TargetGroup
+from hyperpod_inference.local.alb.logs import AccessLogs
+from hyperpod_inference.local.alb.proxy import Balancer
+from hyperpod_inference.local.alb.tls import Lookup, Presented
+from hyperpod_inference.local.alb.wanted import Backend, Wanted
+
+logger = logging.getLogger(__name__)
+
+Targets = Mapping[Backend, tuple[Address, ...]]
+DRAIN = 300.0
+"""Seconds for the calls of a load balancer that was changed; new ones go to its successor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Where this process listens for load balancers, and seconds between two files of access logs."""
+
+    address: str
+    port: int
+    log_seconds: float
+
+
+class Fleet:
+    """`hosts` is told the DNS name of each, and where it really listens."""
+
+    def __init__(
+        self,
+        elb: Elb,
+        lookup: Lookup,
+        calls: aiohttp.ClientSession,
+        hosts: MutableMapping[str, tuple[str, int]],
+        here: Here,
+    ) -> None:
+        self._elb, self._lookup, self._calls, self._hosts, self._here = elb, lookup, calls, hosts, here
+        self._balancers: dict[str, Balancer] = {}
+        self._draining: dict[asyncio.Task[None], Balancer] = {}
+
+    def balancers(self) -> Sequence[Balancer]:
+        """Those at work."""
+        return [*self._balancers.values()]
+
+    def uids(self) -> set[str]:
+        """Of the Ingresses that have one."""
+        return {*self._balancers}
+
+    def dns_name(self, uid: str) -> str:
+        """The name of an Ingress's load balancer; KeyError without one."""
+        return self._balancers[uid].deployed.dns_name
+
+    async def have(self, wanted: Wanted, targets: Targets) -> bool:
+        """Have this one with these targets; True when it was made or changed. Raises DeployError.
+
+        While a change is refused, the one before goes on.
+        """
+        now = self._balancers.get(wanted.uid)
+        changed = now is None or now.wanted != wanted
+        if now is None or changed:
+            deployed = await asyncio.to_thread(self._elb.deploy, wanted)
+            fresh = self._made(wanted, deployed)
+            self._balancers[wanted.uid] = fresh
+            self._hosts[deployed.dns_name] = (self._here.address, self._here.port)
+            if now is not None:
+                await self._succeed(now, deployed)
+            now = fresh
+        for backend, found in targets.items():
+            now.groups[backend].register(found)
+        return changed
+
+    async def remove(self, uid: str) -> None:
+        """End the load balancer of an Ingress that is gone."""
+        gone = self._balancers.pop(uid)
+        await gone.close()
+        await self._delete(gone.deployed)
+
+    async def close(self) -> None:
+        """End all of them, and leave AWS as it is: it ends too."""
+        for task in self._draining:
+            task.cancel()
+        everything = [*self._balancers.values(), *self._draining.values()]
+        await asyncio.gather(*(each.close() for each in everything), return_exceptions=True)
+
+    def _made(self, wanted: Wanted, deployed: Deployed) -> Balancer:
+        settings = wanted.settings
+        presented = None
+        if settings.certificates:
+            presented = Presented(settings.certificates[0], settings.ssl_policy, self._lookup)
+        logs = None
+        if settings.access_logs is not None:
+            place = Place(*settings.access_logs, deployed.arn)
+            logs = AccessLogs(
+                place, self._elb.put, address=self._here.address, seconds=self._here.log_seconds
+            )
+            logs.start()
+        groups = {
+            backend: TargetGroup(arn, settings.health, settings.algorithm, self._calls)
+            for backend, arn in deployed.groups.items()
+        }
+        return Balancer(wanted, deployed, groups, self._calls, presented=presented, logs=logs)
+
+    async def _succeed(self, before: Balancer, deployed: Deployed) -> None:
+        """Let one that was changed end its calls; with another name it goes from AWS too."""
+        task = asyncio.create_task(before.close(DRAIN))
+        self._draining[task] = before
+        task.add_done_callback(lambda done: self._draining.pop(done, None))
+        if before.deployed.arn != deployed.arn:
+            await self._delete(before.deployed)
+
+    async def _delete(self, deployed: Deployed) -> None:
+        self._hosts.pop(deployed.dns_name, None)
+        try:
+            await asyncio.to_thread(self._elb.delete, deployed)
+        except DeployError as error:
+            logger.warning("%s is not deleted: %s", deployed.dns_name, error)

@@ -1,0 +1,19 @@
+"""What the pod with the load balancers is called and where it is, for itself and those who install it."""
+
+from typing import Final
+
+from hyperpod_inference.local.aws import ACCOUNT, REGION
+
+ADDRESS: Final = "10.96.0.20"
+"""ClusterIP of the pod's Service; of the range's lower part, from which none is given out by chance."""
+AWS_PORT: Final = 4566
+BALANCER_PORT: Final = 443
+"""For TLS and for plain HTTP; see `front`."""
+NAMESPACE: Final = "kube-system"
+NAME: Final = "aws-load-balancer-controller"
+
+BUCKET: Final = "hyperpod-tls-local"
+"""For certificates, and below `data-capture/` for what is captured."""
+CLUSTER: Final = "hyperpod-local"
+ENDPOINT_IMAGE: Final = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/hyperpod-inference/router:local"
+ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/SageMakerHyperPodInference-local"
