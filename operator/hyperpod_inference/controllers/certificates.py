@@ -41,6 +41,8 @@ RECHECK = timedelta(days=1)
 RETRY = timedelta(minutes=10)
 """Until another look where only a person can help."""
 PEM = "application/x-pem-file"
+OTHER_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "301"})
+"""S3's answers where a bucket is asked for in a region that is not its own."""
 NO_REGION = "No certificate is made: the operator does not know its region. Set AWS_REGION for the operator."
 
 
@@ -118,7 +120,7 @@ class Certificates:
             made, due = issued(aws, wanted, authority, before, now)
             until = min(until, max(due, now + RETRY))
         elif wanted is not None:
-            made = adopted(aws, wanted)
+            made = self._elsewhere(wanted) or adopted(aws, wanted)
             until = until if not made.problem else now + RETRY
         left = tidied(aws, made or Certificate(), before)
         if left:
@@ -149,10 +151,18 @@ class Certificates:
         """The endpoint is gone."""
         self.known.pop(uid, None)
 
+    def _elsewhere(self, wanted: Wanted) -> Certificate | None:
+        """A certificate of another region, which no load balancer here can present; None for one of this."""
+        region = wanted.custom.split(":")[3]
+        if region == self.settings.region:
+            return None
+        problem = f"Certificate {wanted.custom} is in region {region}, and the load balancer is in"
+        step = f"{self.settings.region}: request or import it there, and name that one in spec.tlsConfig."
+        return Certificate(arn=wanted.custom, custom=True, reason=UNSUITABLE, problem=f"{problem} {step}")
+
     def _words(self, error: CloudError, wanted: Wanted | None) -> str:
-        if isinstance(error, Missing) and error.call.startswith("s3:") and wanted:
-            where = "spec.tlsConfig.tlsCertificateOutputS3Uri or the operator's TLS_CERTIFICATE_OUTPUT_S3URI"
-            return f"Bucket {wanted.bucket} does not exist: create it, or name another one in {where}."
+        if error.call.startswith("s3:") and wanted:
+            return _of_bucket(error, wanted.bucket, self.settings)
         if isinstance(error, Missing) and wanted and wanted.custom:
             where = f"in this account and region ({self.settings.region})"
             return f"ACM has no certificate {wanted.custom} {where}: name one that it has."
@@ -249,6 +259,19 @@ def tidied(aws: Aws, now: Certificate, before: Certificate) -> tuple[str, ...]:
         if (before.bucket, key) not in {(now.bucket, each) for each in now.keys}:
             aws.s3.delete(before.bucket, key)
     return tuple(in_use)
+
+
+def _of_bucket(error: CloudError, bucket: str, settings: OperatorSettings) -> str:
+    """Why the bucket cannot be used, and what to do."""
+    where = "spec.tlsConfig.tlsCertificateOutputS3Uri or the operator's TLS_CERTIFICATE_OUTPUT_S3URI"
+    if isinstance(error, Missing):
+        return f"Bucket {bucket} does not exist: create it, or name another one in {where}."
+    if error.code in OTHER_REGION:
+        return f"Bucket {bucket} is not in region {settings.region}: name one that is, in {where}."
+    words = told(error, settings.execution_role_arn)
+    if isinstance(error, Denied):
+        return f"{words} If bucket {bucket} is another account's, name one of this account in {where}."
+    return words
 
 
 def _is_due(authority: Authority, leaf: bytes, wanted: Wanted, now: datetime) -> bool:

