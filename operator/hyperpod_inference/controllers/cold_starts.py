@@ -10,7 +10,6 @@ from datetime import datetime
 from itertools import accumulate, pairwise
 
 from prometheus_client.core import HistogramMetricFamily, Metric
-from prometheus_client.utils import floatToGoString
 
 from hyperpod_inference.api import names
 from hyperpod_inference.controllers.caches import OWNER_LABELS, Caches, is_of_node_cache
@@ -98,7 +97,7 @@ class ColdStarts:
         return (made,)
 
 
-_LE = tuple(floatToGoString(bound) for bound in (*BOUNDS, float("inf")))
+_LE = (*map(str, BOUNDS), "+Inf")
 
 
 def _bounded(endpoint: Body) -> tuple[str, str]:

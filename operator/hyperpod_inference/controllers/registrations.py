@@ -19,14 +19,15 @@ from hyperpod_inference.api.parse import InvalidResource, parse
 from hyperpod_inference.api.registration import SageMakerEndpointRegistration
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.cloud.errors import CloudError, Exists, Missing, NoCredentials, is_passing, told
-from hyperpod_inference.controllers import removal, sagemaker_work
+from hyperpod_inference.controllers import sagemaker_work
 from hyperpod_inference.controllers.aws import Aws, OpenAws
 from hyperpod_inference.controllers.controller import Result
+from hyperpod_inference.controllers.finalizers import confirm, finalizers
 from hyperpod_inference.controllers.kinds import REGISTRATIONS
 from hyperpod_inference.controllers.sagemaker_work import Entry
 from hyperpod_inference.controllers.statuses import StatusWriter
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
-from hyperpod_inference.kube.errors import Conflict, NotFound
+from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.events import EventRecorder
 from hyperpod_inference.kube.resources import Body
 from hyperpod_inference.kube.store import Key, Store
@@ -193,14 +194,10 @@ class RegistrationReconciler:
         Raises Conflict where the cache is behind: what an old spec asks for must not be made.
         """
         metadata, value = body["metadata"], noted(entries)
-        live = await self.client.get(REGISTRATIONS, metadata["name"], metadata["namespace"])
-        if removal.changed(body, live):
-            raise Conflict(409, "Behind", "the cache is behind; it is tried again when it is not")
-        finalizers = live["metadata"].get("finalizers") or []
-        others = [each for each in finalizers if each != names.FINALIZER]
-        wanted = [*others, names.FINALIZER] if present else others
+        live = await confirm(self.client, REGISTRATIONS, body)
+        wanted = finalizers(live, present=present)
         held = (live["metadata"].get("annotations") or {}).get(names.ANNOTATION_MADE, "")
-        if held == value and sorted(wanted) == sorted(finalizers):
+        if held == value and sorted(wanted) == sorted(live["metadata"].get("finalizers") or []):
             return live
         patch = {
             "metadata": {

@@ -26,6 +26,7 @@ from hyperpod_inference.controllers.networks import OwnNetwork
 from hyperpod_inference.controllers.node_labels import NodeLabeller, nodes_of
 from hyperpod_inference.controllers.records import Records
 from hyperpod_inference.controllers.registrations import RegistrationReconciler
+from hyperpod_inference.controllers.reporting import Reporter
 from hyperpod_inference.controllers.statuses import StatusWriter
 from hyperpod_inference.controllers.unbuilt import UnbuiltReconciler
 from hyperpod_inference.kube import resources
@@ -157,6 +158,9 @@ class Operator:
 
     def _deploying(self, resource: Resource, caches: Caches) -> Controller:
         from_hub = resource is JUMPSTART_MODELS
+        reporter = Reporter(
+            caches=caches, statuses=self._statuses, recorder=self._recorder, now=now, blind=self._blind
+        )
         reconciler = EndpointReconciler(
             client=self._client,
             caches=caches,
@@ -168,10 +172,7 @@ class Operator:
             network=self._network,
             look_again=LOOK_AGAIN if from_hub else None,
             applier=self._applier,
-            statuses=self._statuses,
-            recorder=self._recorder,
-            now=now,
-            blind=self._blind,
+            reporter=reporter,
             absent_crds=self._absent_crds,
         )
         return Controller(resource.kind.lower(), reconciler, self.metrics)

@@ -26,6 +26,7 @@ from hyperpod_inference.controllers.kinds import ENDPOINTS, REGISTRATIONS
 from hyperpod_inference.controllers.networks import OwnNetwork
 from hyperpod_inference.controllers.records import Records
 from hyperpod_inference.controllers.registrations import RegistrationReconciler
+from hyperpod_inference.controllers.reporting import Reporter
 from hyperpod_inference.controllers.statuses import StatusWriter
 from hyperpod_inference.kube.apply import Applier
 from hyperpod_inference.kube.client import ListResult
@@ -179,9 +180,9 @@ class World:
             records=self.records,
             network=self.network,
             applier=Applier(client, names.FIELD_MANAGER, names.ANNOTATION_SPEC_HASH),
-            statuses=self.statuses,
-            recorder=self.recorder,
-            now=lambda: self.moment,
+            reporter=Reporter(
+                caches=self.caches, statuses=self.statuses, recorder=self.recorder, now=lambda: self.moment
+            ),
         )
 
     def settle(self) -> None:
