@@ -4,3 +4,7 @@
 services' operations, `models` makes moto's model classes of the table. `engine` creates, updates and
 deletes stacks (`order`, `removal`), `stacks` and `install` put all of it in place.
 """
+
+from hyperpod_inference.local.aws.lean import without_grammar
+
+without_grammar()  # before moto's own CloudFormation is imported
