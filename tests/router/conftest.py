@@ -125,7 +125,8 @@ class Bench:
 
     async def router(
         self, *servers: ModelServer | Address, collector: Any = RouterMetrics, metrics: Any = Metrics,
-        exchange: Any = Exchange, tls: Any = None, prefill: Sequence[ModelServer] = (), **settings: object,
+        exchange: Any = Exchange, tls: Any = None, prefill: Sequence[ModelServer] = (), log: Any = None,
+        **settings: object,
     ) -> Router:  # fmt: skip
         """A router in front of them; short deadlines unless `settings` say otherwise.
 
@@ -147,7 +148,7 @@ class Bench:
                 collector=collector,
                 metrics=metrics,
                 exchange=exchange,
-                log=AccessLog(self.log.append, 0.0),
+                log=log or AccessLog(self.log.append, 0.0),
                 prefill=Fixed([server.address for server in prefill]) if prefill else None,
             )
         )

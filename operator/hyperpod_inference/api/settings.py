@@ -16,6 +16,7 @@ _ROLE_ARN = r"^$|^arn:aws[a-z-]*:iam::\d{12}:role/.+$"
 _CLUSTER_ARN = r"^$|^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:cluster/.+$"
 _S3_URI = r"^$|^s3://[^/]+(/.*)?$"
 _INSTANCE_TYPE = r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$"
+_HTTP_URL = r"^$|^https?://[^\s/]+(/\S*)?$"
 _DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 
 # What to say about a value that its pattern refused; the patterns themselves are no help to a reader.
@@ -25,6 +26,7 @@ _EXPECTED = {
     _CLUSTER_ARN: "a cluster such as arn:aws:sagemaker:us-west-2:111122223333:cluster/ID",
     _S3_URI: "a location such as s3://hyperpod-tls-example/certificates",
     _INSTANCE_TYPE: "an instance type such as ml.c5.large",
+    _HTTP_URL: "an address such as http://otel-collector.monitoring:4318",
     _DNS_LABEL: "lower-case letters, digits and '-', at most 63 characters",
 }
 
@@ -66,6 +68,8 @@ class OperatorSettings(BaseModel):
     enable_webhooks: Annotated[bool, Field(alias="ENABLE_WEBHOOKS")] = True
     # The operator's own metrics, once a minute; CloudWatch bills each series.
     enable_cloudwatch_metrics: Annotated[bool, Field(alias="ENABLE_CLOUDWATCH_METRICS")] = False
+    # A collector of OpenTelemetry, OTLP over HTTP: routers and the proxies beside models send spans there.
+    otlp_endpoint: Annotated[str, Field(alias="OTEL_EXPORTER_OTLP_ENDPOINT", pattern=_HTTP_URL)] = ""
     # Of the containers beside the model; another registry than the default one is named here.
     sidecar_image: Annotated[str, Field(alias="SIDECAR_IMAGE", min_length=1)] = names.SIDECAR_IMAGE
     collector_image: Annotated[str, Field(alias="METRICS_COLLECTOR_IMAGE", min_length=1)] = (

@@ -16,6 +16,7 @@ from hyperpod_inference.render.identity import Manifest, labels, of_router
 from hyperpod_inference.render.networking import role_service_name
 from hyperpod_inference.render.routing import router_name, router_service_name
 from hyperpod_inference.render.scaling import scaler_of
+from hyperpod_inference.render.tracing import tracing
 
 REPLICAS = 2
 """While nothing scales it: one may go at any time."""
@@ -124,7 +125,7 @@ def _container(endpoint: InferenceEndpointConfig, settings: OperatorSettings) ->
         "name": names.ROUTER_CONTAINER,
         "image": settings.router_image,
         "args": ["serve", *_options(endpoint)],
-        "env": _environment(endpoint),
+        "env": [*_environment(endpoint), *tracing(endpoint, settings)],
         "ports": [
             {"name": _TRAFFIC, "containerPort": names.ROUTER_PORT, "protocol": "TCP"},
             {"name": _ADMIN, "containerPort": names.ROUTER_ADMIN_PORT, "protocol": "TCP"},

@@ -22,6 +22,7 @@ from hyperpod_inference.render.container import DRAIN_SECONDS, RESTRICTED, port_
 from hyperpod_inference.render.identity import Manifest
 from hyperpod_inference.render.model_labels import environment, model_labels
 from hyperpod_inference.render.plain import plain
+from hyperpod_inference.render.tracing import tracing
 from hyperpod_inference.render.uploader import destination
 
 MODEL_PORT_NAME = "model"  # ours: what the model's port is called while the proxy has its name
@@ -89,7 +90,7 @@ def proxy(
             *_limits(spec),
             *capture,
         ],
-        "env": env,
+        "env": [*env, *tracing(endpoint, settings)],
         "ports": [
             {"name": port_name(spec.worker), "containerPort": names.SIDECAR_PORT, "protocol": "TCP"},
             {

@@ -18,9 +18,8 @@ from hyperpod_inference.router.discovery import Discovery
 from hyperpod_inference.router.exchange import Exchange
 from hyperpod_inference.router.exposition import Collector
 from hyperpod_inference.router.metrics import Metrics
-from hyperpod_inference.router.proxy import Proxy
+from hyperpod_inference.router.proxy import MakeExchange, Proxy
 from hyperpod_inference.router.replicas import ReplicaSet
-from hyperpod_inference.router.request import Request
 from hyperpod_inference.router.server import ClientConnection
 from hyperpod_inference.router.settings import RouterSettings
 from hyperpod_inference.router.strategies import by_name
@@ -49,7 +48,7 @@ class Router:
     def __init__(
         self, settings: RouterSettings, listen: Listen, discovery: Discovery, *,
         collector: Callable[[Proxy], Collector], log: AccessLog, metrics: Callable[[], Metrics] = Metrics,
-        exchange: Callable[[Proxy, Request, ClientConnection], Exchange] = Exchange,
+        exchange: MakeExchange = Exchange,
         prefill: Discovery | None = None,
     ) -> None:  # fmt: skip
         """`prefill` finds the prefill servers of a router whose replicas decode (`routing_threshold`)."""

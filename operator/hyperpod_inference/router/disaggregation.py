@@ -18,7 +18,7 @@ from hyperpod_inference.router.deadlines import Deadlines
 from hyperpod_inference.router.exchange import Exchange
 from hyperpod_inference.router.metrics import Metrics
 from hyperpod_inference.router.prompt import prompt_start
-from hyperpod_inference.router.proxy import Proxy
+from hyperpod_inference.router.proxy import MakeExchange, Proxy
 from hyperpod_inference.router.replicas import Replica, ReplicaSet
 from hyperpod_inference.router.request import Request
 from hyperpod_inference.router.server import ClientConnection, Work
@@ -100,7 +100,7 @@ class DisaggregatingProxy(Proxy):
     def __init__(
         self, settings: RouterSettings, *, replicas: ReplicaSet, strategy: Strategy, pool: Pool,
         deadlines: Deadlines, metrics: Metrics, log: AccessLog, clock: Callable[[], float],
-        exchange: Callable[[Proxy, Request, ClientConnection], Exchange] = Exchange,
+        exchange: MakeExchange = Exchange,
     ) -> None:  # fmt: skip
         self.decoders = Pinned(strategy)
         super().__init__(

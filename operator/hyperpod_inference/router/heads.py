@@ -114,7 +114,7 @@ def to_replica(request: Request) -> bytes:
 
 def front(request: Request) -> bytes:
     """The part of a request's head that does not change with its body."""
-    return b"%b %b HTTP/1.1\r\n%b" % (request.method, request.target, b"\r\n".join(request.lines))
+    return b"\r\n".join((b"%b %b HTTP/1.1" % (request.method, request.target), *request.lines))
 
 
 class AnswerHeaders(list[tuple[bytes, bytes]]):

@@ -23,6 +23,7 @@ from hyperpod_inference.router.options import (
     access_log,
     run,
     tls,
+    traced,
 )
 from hyperpod_inference.router.replicas import Address
 from hyperpod_inference.router.settings import STRATEGIES, Prefix, RouterSettings
@@ -120,8 +121,14 @@ def serve(
     if decode_service and prefill is None:
         raise click.UsageError("--decode-service needs --prefill-service or --prefill-replica")
     listen = Listen(host, port, admin_port, tls(tls_certificate, tls_key))
-    log = access_log(access_log_share)
-    run(lambda: Router(settings, listen, discovery, collector=RouterMetrics, log=log, prefill=prefill))
+    log, exchange, traces = traced("hyperpod-router", access_log(access_log_share))
+    run(
+        lambda: Router(
+            settings, listen, discovery,
+            collector=RouterMetrics, log=log, exchange=exchange, prefill=prefill,
+        ),
+        around=[traces],
+    )  # fmt: skip
 
 
 @main.command()

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import os
 import signal
 import ssl
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, nullcontext
 from pathlib import Path
 
 import click
@@ -14,7 +15,12 @@ import click
 from hyperpod_inference.router.accesslog import AccessLog
 from hyperpod_inference.router.app import Router
 from hyperpod_inference.router.discovery import parse_address
+from hyperpod_inference.router.exchange import Exchange
+from hyperpod_inference.router.proxy import MakeExchange
 from hyperpod_inference.router.replicas import Address
+
+COLLECTOR = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""OpenTelemetry's variables; one that is set turns tracing on."""
 
 
 class AddressType(click.ParamType[Address]):
@@ -67,10 +73,31 @@ def access_log(share: float) -> AccessLog:
     return AccessLog(lambda line: sys.stdout.write(line + "\n"), share)
 
 
+def traced(
+    service: str, log: AccessLog, exchange: MakeExchange = Exchange
+) -> tuple[AccessLog, MakeExchange, AbstractAsyncContextManager[object] | None]:
+    """What a router is made with, and what sends its spans; as it was where no collector is named."""
+    if not any(os.environ.get(name) for name in COLLECTOR):
+        return log, exchange, None
+    # Here because it is a second HTTP library, and few want it.
+    from hyperpod_inference.router.otlp import Exporter, target
+    from hyperpod_inference.router.tracing import Tracing
+
+    try:
+        to = target(os.environ, service)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if to is None:
+        return log, exchange, None
+    exporter = Exporter(to)
+    tracing = Tracing(exporter.add, to.share)
+    return tracing.log(log), tracing.exchange(exchange), exporter
+
+
 def run(
     make: Callable[[], Router],
     while_draining: Callable[[], AbstractContextManager[object]] = nullcontext,
-    around: AbstractAsyncContextManager[object] | None = None,
+    around: Sequence[AbstractAsyncContextManager[object] | None] = (),
 ) -> None:
     """Serve until SIGTERM, then drain inside `while_draining`; `around` begins before and ends after all."""
     import uvloop
@@ -81,7 +108,10 @@ def run(
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with around or nullcontext(), make() as router:
+        async with AsyncExitStack() as stack:
+            for each in around:
+                await stack.enter_async_context(each or nullcontext())
+            router = await stack.enter_async_context(make())
             await router.run_until(stop)
             with while_draining():
                 await router.drain()

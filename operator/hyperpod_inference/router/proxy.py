@@ -18,6 +18,8 @@ from hyperpod_inference.router.settings import RouterSettings
 from hyperpod_inference.router.strategies import Strategy
 from hyperpod_inference.router.upstream import Pool
 
+MakeExchange = Callable[["Proxy", Request, ClientConnection], Exchange]
+
 
 class Queued:
     """The work of a request that waits for its place."""
@@ -61,7 +63,7 @@ class Proxy:
     def __init__(
         self, settings: RouterSettings, *, replicas: ReplicaSet, strategy: Strategy, pool: Pool,
         deadlines: Deadlines, metrics: Metrics, log: AccessLog, clock: Callable[[], float],
-        exchange: Callable[["Proxy", Request, ClientConnection], Exchange] = Exchange,
+        exchange: MakeExchange = Exchange,
     ) -> None:  # fmt: skip
         """`exchange` makes the work of one request; the sidecar's may keep what passes."""
         self.settings, self.replicas, self.strategy, self.pool = settings, replicas, strategy, pool

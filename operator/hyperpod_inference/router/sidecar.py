@@ -26,6 +26,7 @@ from hyperpod_inference.router.options import (
     access_log,
     run,
     tls,
+    traced,
 )
 from hyperpod_inference.router.replicas import Address
 from hyperpod_inference.router.settings import Admission, RouterSettings
@@ -126,14 +127,15 @@ def sidecar(
         )
     if draining_file is not None:
         draining_file.unlink(missing_ok=True)  # of an earlier run of this container, which was killed
+    kept = capture.exchange if capture else Exchange
+    log, exchange, traces = traced("hyperpod-sidecar", access_log(access_log_share), kept)
     run(
         lambda: Router(
-            settings, listen, Fixed([upstream]), log=access_log(access_log_share),
+            settings, listen, Fixed([upstream]), log=log, exchange=exchange,
             collector=lambda proxy: ModelMetrics(proxy, counts, labels, capture), metrics=lambda: counts,
-            exchange=capture.exchange if capture else Exchange,
         ),
         while_draining=lambda: marked(draining_file),
-        around=capture,
+        around=[traces, capture],
     )  # fmt: skip
 
 

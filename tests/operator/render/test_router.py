@@ -118,6 +118,24 @@ def test_image_and_namespace_are_those_of_the_settings(
     assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == "pod-reader"
 
 
+def test_spans_go_where_the_installation_says_and_nowhere_without_a_word(
+    endpoint: Callable[..., InferenceEndpointConfig],
+) -> None:
+    settings = OperatorSettings(otlp_endpoint="http://otel-collector.monitoring:4318")
+    spec = routed() | {"metrics": {"enabled": True}}
+    told = [
+        json.dumps([*render(endpoint(**spec), each).manifests]) for each in (settings, OperatorSettings())
+    ]
+    # The router, and the proxy beside the model.
+    assert [text.count('"OTEL_EXPORTER_OTLP_ENDPOINT"') for text in told] == [2, 0]
+    environment = {
+        each["name"]: each.get("value") for each in container(render(endpoint(**spec), settings))["env"]
+    }
+    assert environment["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://otel-collector.monitoring:4318"
+    whose = "k8s.namespace.name=team-a,hyperpod.resource_name=chat"
+    assert environment["OTEL_RESOURCE_ATTRIBUTES"] == whose
+
+
 def test_the_session_key_is_the_workers(rendered: Renders) -> None:
     worker = {"environmentVariables": [{"name": "SESSION_KEY", "value": "user_id"}]}
     env = container(rendered(**routed(routingStrategy="session"), worker=worker))["env"]
