@@ -40,11 +40,23 @@ async def switching(asked: Any, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
 
 
+async def interim_with_a_body(asked: Any, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 103 Early Hints\r\nContent-Length: 2\r\n\r\n{}" + OK)
+
+
+async def status_of_no_class(asked: Any, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 093 Early Hints\r\n\r\n" + OK)
+
+
 async def unavailable(asked: Any, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy")
 
 
-BEFORE = [close_at_once, reset, half_a_head, garbage, two_framings, endless_head, switching, unavailable]
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+BEFORE = [
+    close_at_once, reset, half_a_head, garbage, two_framings, endless_head, switching, interim_with_a_body,
+    status_of_no_class, unavailable,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", BEFORE, ids=lambda fault: fault.__name__)

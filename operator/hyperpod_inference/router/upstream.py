@@ -193,7 +193,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._end()
 
     def on_body(self, part: bytes) -> None:
-        """A part of the body, without chunk framing."""
+        """A part of the body, without chunk framing; to a client it would be nothing before its head."""
+        if not self._head_done:
+            raise ValueError("an interim answer with a body")
         self._pieces.append(part)
 
     def on_message_complete(self) -> None:
