@@ -43,6 +43,11 @@ class Scenario:
     """Seconds between two chunks."""
     chunks: int = 60
 
+    @property
+    def spread(self) -> float:
+        """Seconds over which the clients begin."""
+        return self.pause * self.chunks if self.stream else 0.0
+
 
 SCENARIOS = {
     "short": Scenario(32, 6000, 200),
@@ -88,7 +93,7 @@ async def measure(contender: Contender, scenario: Scenario, requests: list[bytes
         warm = requests if scenario.stream else requests[: max(len(requests), 1)]
         await run(contender.port, warm, min(count // 5 + scenario.clients, 1000), scenario.clients)
         with using(pid) as used:
-            result = await run(contender.port, requests, count, scenario.clients)
+            result = await run(contender.port, requests, count, scenario.clients, scenario.spread)
         return row(result, used)
 
 

@@ -72,8 +72,11 @@ class Client(asyncio.Protocol):
         self.transport.write(self.requests[self.left[0] % len(self.requests)])  # type: ignore[attr-defined]
 
 
-async def run(port: int, requests: list[bytes], count: int, clients: int) -> Result:
-    """`count` requests in all over `clients` connections."""
+async def run(port: int, requests: list[bytes], count: int, clients: int, spread: float = 0.0) -> Result:
+    """`count` requests in all over `clients` connections, the first of which begin over `spread` seconds.
+
+    Streams of one length that begin together go on in step, and each would wait for all others.
+    """
     loop = asyncio.get_running_loop()
     result, left = Result(), [count]
     ends = []
@@ -84,5 +87,7 @@ async def run(port: int, requests: list[bytes], count: int, clients: int) -> Res
             lambda done=done: Client(requests, left, result, done),  # type: ignore[misc]
             "127.0.0.1", port,
         )  # fmt: skip
+        if spread:
+            await asyncio.sleep(spread / clients)
     await asyncio.gather(*ends)
     return result
