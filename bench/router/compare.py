@@ -84,7 +84,9 @@ async def answers(port: int, request: bytes) -> bool:
     return False
 
 
-async def measure(contender: Contender, scenario: Scenario, requests: list[bytes], count: int) -> Row | None:
+async def measure(
+    contender: Contender, scenario: Scenario, requests: list[bytes], count: int, *, perf: bool
+) -> Row | None:
     """One round of one contender, freshly started."""
     plain = chats(Scenario(1, 1, 200), 1, random.Random(0))[0]  # noqa: S311 - a warm-up
     with started(contender.command) as pid:
@@ -92,7 +94,7 @@ async def measure(contender: Contender, scenario: Scenario, requests: list[bytes
             return None
         warm = requests if scenario.stream else requests[: max(len(requests), 1)]
         await run(contender.port, warm, min(count // 5 + scenario.clients, 1000), scenario.clients)
-        with using(pid) as used:
+        with using(pid, perf=perf) as used:
             result = await run(contender.port, requests, count, scenario.clients, scenario.spread)
         return row(result, used)
 
@@ -126,7 +128,7 @@ async def compare(options: argparse.Namespace, name: str) -> str:
     with started([*server, *map(str, BACKENDS)]):
         for number in range(options.rounds):
             for contender in rng.sample(found, len(found)):
-                got = await measure(contender, scenario, requests, count)
+                got = await measure(contender, scenario, requests, count, perf=options.perf)
                 sys.stderr.write(f"{name} round {number + 1}: {contender.name}: {got}\n")
                 if got:
                     rounds[contender.name].append(got)
@@ -178,6 +180,7 @@ def main() -> None:
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--nginx")
     parser.add_argument("--only", action="append", metavar="WORD", help="contenders whose name holds it")
+    parser.add_argument("--no-perf", dest="perf", action="store_false", help="times without its cost")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--share", type=float, default=1.0, help="of the requests of each scenario")
     parser.add_argument("--different", type=int, default=50)
