@@ -21,6 +21,7 @@ from hyperpod_inference.local.alb.fleet import Fleet, Here
 from hyperpod_inference.local.alb.front import Front
 from hyperpod_inference.local.alb.wanted import Backend, Rule, Wanted
 from hyperpod_inference.local.aws.double import AwsDouble
+from hyperpod_inference.local.install import wait_for
 
 BACKEND = Backend("chat", 80)
 CA_KEY = "llm/ca.pem"
@@ -96,7 +97,7 @@ def test_aws_shows_the_load_balancer_its_listener_and_its_target_group(
     (group,) = client.describe_target_groups()["TargetGroups"]
     assert group["TargetGroupArn"] == deployed.groups[BACKEND]
     assert (group["TargetType"], group["HealthCheckPath"]) == ("ip", "/")
-    elb.delete(deployed)
+    elb.delete(wanted(asked))
     assert client.describe_load_balancers()["LoadBalancers"] == []
     assert client.describe_target_groups()["TargetGroups"] == []
 
@@ -119,11 +120,13 @@ def test_aws_shows_the_load_balancer_its_listener_and_its_target_group(
     ],
 )
 def test_what_aws_refuses_is_told_in_its_words(
-    elb: Elb, imported: Settings, changes: dict[str, Any], words: str
+    elb: Elb, account: Session, imported: Settings, changes: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(DeployError) as refused:
         elb.deploy(wanted(replace(imported, **changes)))
     assert words in str(refused.value)
+    elb.delete(wanted(replace(imported, **changes)))
+    assert account.client("elbv2").describe_load_balancers()["LoadBalancers"] == [], "nothing is left of it"
 
 
 def test_access_logs_begin_with_elbs_test_file(elb: Elb, account: Session, imported: Settings) -> None:
@@ -144,7 +147,7 @@ async def fleet(double: AwsDouble, elb: Elb) -> AsyncIterator[Fleet]:
         here: list[Fleet] = []
         front = Front(lambda: here[0].balancers())
         port = await front.start("127.0.0.1")
-        here.append(Fleet(elb, lookup, calls, double.world.hosts, Here("127.0.0.1", port, 3600.0)))
+        here.append(Fleet(elb, lookup, calls, double.world, Here("127.0.0.1", port, 3600.0)))
         yield here[0]
         await front.stop()
         await here[0].close()
@@ -161,6 +164,15 @@ async def test_invoke_endpoint_reaches_the_target_through_the_forwarder(
     assert await fleet.have(wanted(imported), found)
     assert not await fleet.have(wanted(imported), found)
     host = fleet.dns_name("uid-1")
+    elb = account.client("elbv2")
+    (group,) = elb.describe_target_groups()["TargetGroups"]
+
+    async def healthy() -> str | None:
+        found = await asyncio.to_thread(elb.describe_target_health, TargetGroupArn=group["TargetGroupArn"])
+        (target,) = found["TargetHealthDescriptions"]
+        return None if target["TargetHealth"]["State"] == "healthy" else str(target)
+
+    await wait_for("the target to be healthy", healthy, 60.0)
     s3, sagemaker = account.client("s3"), account.client("sagemaker")
     s3.put_object(Bucket=names.BUCKET, Key=CA_KEY, Body=rig.acm.authority.certificates)
     environment = {

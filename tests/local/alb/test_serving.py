@@ -1,6 +1,7 @@
 """A load balancer at work on loopback sockets: TLS, streaming, targets, its own answers, its access log."""
 
 import asyncio
+import gzip
 import re
 import socket
 import ssl
@@ -84,6 +85,20 @@ async def test_an_answer_streams(rig: Any, serving: Any) -> None:
         assert await answer.content.readuntil(b"\n\n") == b"data: first\n\n"
         got_first.set()
         assert await answer.content.read() == b"data: second\n\n"
+
+
+async def test_a_client_that_asks_first_may_send_and_what_is_packed_stays_so(rig: Any, serving: Any) -> None:
+    packed = gzip.compress(b"hello" * 1000)
+
+    async def mirror(request: web.Request) -> web.Response:
+        assert "Expect" not in request.headers
+        headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain"}
+        return web.Response(body=await request.read(), headers=headers)
+
+    rig.balancer("chat", await serving(mirror))
+    async with rig.client() as client, client.post(f"{CHAT}/v1", data=packed, expect100=True) as answer:
+        assert answer.headers["Content-Length"] == str(len(packed))
+        assert await answer.text() == "hello" * 1000
 
 
 async def test_a_client_that_leaves_ends_the_targets_work_and_is_told_as_460(rig: Any, serving: Any) -> None:

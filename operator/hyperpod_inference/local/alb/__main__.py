@@ -39,7 +39,7 @@ async def serve(double: AwsDouble, address: str, port: int, log_seconds: float) 
     network = await asyncio.to_thread(furnish, session)
     async with Client(load(), "aws-load-balancer-controller") as client, proxy.session() as calls:
         here = Here(address, port, log_seconds)
-        fleet = Fleet(Elb(session, network.subnets, network.vpc), lookup, calls, double.world.hosts, here)
+        fleet = Fleet(Elb(session, network.subnets, network.vpc), lookup, calls, double.world, here)
         front = Front(fleet.balancers)
         await front.start(address, port)
         logger.info("load balancers on %s:%d, AWS at %s", address, port, double.url)

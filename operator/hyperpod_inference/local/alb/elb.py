@@ -56,12 +56,16 @@ class Elb:
             self._listen(wanted, arn, groups)
         return Deployed(arn, found["DNSName"], groups)
 
-    def delete(self, deployed: Deployed) -> None:
-        """Delete it and its target groups. Raises DeployError."""
+    def delete(self, wanted: Wanted) -> None:
+        """Delete what there is of it, its target groups too. Raises DeployError."""
         with _told():
-            self._elb.delete_load_balancer(LoadBalancerArn=deployed.arn)
-            for group in deployed.groups.values():
-                self._elb.delete_target_group(TargetGroupArn=group)
+            found = self._find(wanted.name)
+            if found is not None:
+                self._elb.delete_load_balancer(LoadBalancerArn=found["LoadBalancerArn"])
+            for backend in wanted.backends:
+                group = self._find_group(_group_name(wanted, backend))
+                if group is not None:
+                    self._elb.delete_target_group(TargetGroupArn=group)
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
         """Put an object as ELB's log delivery does. Raises OSError."""
@@ -73,6 +77,11 @@ class Elb:
     def _find(self, name: str) -> dict[str, Any] | None:
         found = self._elb.describe_load_balancers()["LoadBalancers"]
         return next((each for each in found if each["LoadBalancerName"] == name), None)
+
+    def _find_group(self, name: str) -> str | None:
+        found = self._elb.describe_target_groups()["TargetGroups"]
+        arns = (str(each["TargetGroupArn"]) for each in found if each["TargetGroupName"] == name)
+        return next(arns, None)
 
     def _create(self, wanted: Wanted) -> dict[str, Any]:
         tags = {
@@ -100,8 +109,7 @@ class Elb:
 
     def _group(self, wanted: Wanted, backend: Backend) -> str:
         settings, health = wanted.settings, wanted.settings.health
-        identity = (wanted.name, backend.service, backend.port, settings.backend_protocol)
-        name = resource_name(wanted.namespace, backend.service, *identity)
+        name = _group_name(wanted, backend)
         check = {
             "HealthCheckProtocol": health.protocol,
             "HealthCheckPort": str(health.port) if health.port else "traffic-port",
@@ -112,19 +120,18 @@ class Elb:
             "UnhealthyThresholdCount": health.unhealthy,
             "Matcher": {"HttpCode": health.codes},
         }
-        known = self._elb.describe_target_groups()["TargetGroups"]
-        arn = next((each["TargetGroupArn"] for each in known if each["TargetGroupName"] == name), None)
+        arn = self._find_group(name)
         if arn is None:
             port = backend.port if isinstance(backend.port, int) else 1
             place = {"Port": port, "VpcId": self._vpc, "TargetType": "ip", **check}
             made = self._elb.create_target_group(Name=name, Protocol=settings.backend_protocol, **place)
-            arn = made["TargetGroups"][0]["TargetGroupArn"]
+            arn = str(made["TargetGroups"][0]["TargetGroupArn"])
         else:
             self._elb.modify_target_group(TargetGroupArn=arn, **check)
         if settings.target_attributes:
             attributes = _pairs(settings.target_attributes)
             self._elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=attributes)
-        return str(arn)
+        return arn
 
     def _listen(self, wanted: Wanted, arn: str, groups: Mapping[Backend, str]) -> None:
         """Listeners anew: there is no traffic in AWS that it would cut."""
@@ -136,6 +143,11 @@ class Elb:
             self._elb.create_listener(
                 LoadBalancerArn=arn, Port=port, Protocol=protocol, DefaultActions=[default], **secured
             )
+
+
+def _group_name(wanted: Wanted, backend: Backend) -> str:
+    identity = (wanted.name, backend.service, backend.port, wanted.settings.backend_protocol)
+    return resource_name(wanted.namespace, backend.service, *identity)
 
 
 _NOT_FOUND = {

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -15,6 +15,7 @@ from hyperpod_inference.local.alb.logs import AccessLogs
 from hyperpod_inference.local.alb.proxy import Balancer
 from hyperpod_inference.local.alb.tls import Lookup, Presented
 from hyperpod_inference.local.alb.wanted import Backend, Wanted
+from hyperpod_inference.local.aws.world import World
 
 logger = logging.getLogger(__name__)
 
@@ -33,18 +34,19 @@ class Here:
 
 
 class Fleet:
-    """`hosts` is told the DNS name of each, and where it really listens."""
+    """AWS's `world` is told where each really listens, and how its targets are."""
 
     def __init__(
         self,
         elb: Elb,
         lookup: Lookup,
         calls: aiohttp.ClientSession,
-        hosts: MutableMapping[str, tuple[str, int]],
+        world: World,
         here: Here,
     ) -> None:
-        self._elb, self._lookup, self._calls, self._hosts, self._here = elb, lookup, calls, hosts, here
+        self._elb, self._lookup, self._calls, self._world, self._here = elb, lookup, calls, world, here
         self._balancers: dict[str, Balancer] = {}
+        self._asked: dict[str, Wanted] = {}
         self._draining: dict[asyncio.Task[None], Balancer] = {}
 
     def balancers(self) -> Sequence[Balancer]:
@@ -52,8 +54,8 @@ class Fleet:
         return [*self._balancers.values()]
 
     def uids(self) -> set[str]:
-        """Of the Ingresses that have one."""
-        return {*self._balancers}
+        """Of the Ingresses that have one, or of which AWS may hold a part."""
+        return {*self._asked}
 
     def dns_name(self, uid: str) -> str:
         """The name of an Ingress's load balancer; KeyError without one."""
@@ -67,10 +69,12 @@ class Fleet:
         now = self._balancers.get(wanted.uid)
         changed = now is None or now.wanted != wanted
         if now is None or changed:
+            self._asked.setdefault(wanted.uid, wanted)
             deployed = await asyncio.to_thread(self._elb.deploy, wanted)
+            self._asked[wanted.uid] = wanted
             fresh = self._made(wanted, deployed)
             self._balancers[wanted.uid] = fresh
-            self._hosts[deployed.dns_name] = (self._here.address, self._here.port)
+            self._world.hosts[deployed.dns_name] = (self._here.address, self._here.port)
             if now is not None:
                 await self._succeed(now, deployed)
             now = fresh
@@ -80,9 +84,13 @@ class Fleet:
 
     async def remove(self, uid: str) -> None:
         """End the load balancer of an Ingress that is gone."""
-        gone = self._balancers.pop(uid)
-        await gone.close()
-        await self._delete(gone.deployed)
+        gone = self._balancers.pop(uid, None)
+        if gone is not None:
+            self._world.hosts.pop(gone.deployed.dns_name, None)
+            await gone.close()
+            for group in gone.groups.values():
+                self._world.targets.pop(group.arn, None)
+        await self._delete(self._asked.pop(uid))
 
     async def close(self) -> None:
         """End all of them, and leave AWS as it is: it ends too."""
@@ -107,6 +115,8 @@ class Fleet:
             backend: TargetGroup(arn, settings.health, settings.algorithm, self._calls)
             for backend, arn in deployed.groups.items()
         }
+        for group in groups.values():
+            self._world.targets[group.arn] = group.observed
         return Balancer(wanted, deployed, groups, self._calls, presented=presented, logs=logs)
 
     async def _succeed(self, before: Balancer, deployed: Deployed) -> None:
@@ -115,11 +125,11 @@ class Fleet:
         self._draining[task] = before
         task.add_done_callback(lambda done: self._draining.pop(done, None))
         if before.deployed.arn != deployed.arn:
-            await self._delete(before.deployed)
+            self._world.hosts.pop(before.deployed.dns_name, None)
+            await self._delete(before.wanted)
 
-    async def _delete(self, deployed: Deployed) -> None:
-        self._hosts.pop(deployed.dns_name, None)
+    async def _delete(self, wanted: Wanted) -> None:
         try:
-            await asyncio.to_thread(self._elb.delete, deployed)
+            await asyncio.to_thread(self._elb.delete, wanted)
         except DeployError as error:
-            logger.warning("%s is not deleted: %s", deployed.dns_name, error)
+            logger.warning("%s is not deleted: %s", wanted.name, error)

@@ -9,7 +9,8 @@ import contextlib
 import ipaddress
 import logging
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from typing import Any
 
 from hyperpod_inference.local.alb.hello import LONGEST, Hello, hello
 from hyperpod_inference.local.alb.proxy import Balancer
@@ -88,7 +89,7 @@ class Front:
             connection.setblocking(False)
             self._keep(self._hand_over(connection))
 
-    def _keep(self, work: "asyncio._CoroutineLike[None]") -> None:
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -105,8 +106,10 @@ class Front:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             loop = asyncio.get_running_loop()
             await loop.connect_accepted_socket(balancer.server, connection, ssl=context)
-        except (OSError, TimeoutError, LookupError, ConnectionError) as error:
-            logger.info("a connection is closed: %s", error or type(error).__name__)
+        except (OSError, TimeoutError, LookupError) as error:
+            # A probe says nothing either.
+            level = logging.DEBUG if isinstance(error, ConnectionError) else logging.INFO
+            logger.log(level, "a connection is closed: %s", error or type(error).__name__)
             connection.close()
         except asyncio.CancelledError:
             connection.close()

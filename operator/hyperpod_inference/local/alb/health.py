@@ -9,7 +9,7 @@ import contextlib
 import logging
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -65,7 +65,11 @@ class TargetGroup:
     @property
     def states(self) -> dict[Address, State]:
         """Every target with its state."""
-        return {target: judged.state for target, judged in self._judged.items()}
+        return {target: judged.state for target, judged in self._judged.copy().items()}
+
+    def observed(self) -> Mapping[Address, str]:
+        """The same, for others to read at any time, from any thread."""
+        return {**self.states}
 
     def choose(self) -> Address | None:
         """The target for the next request; None without targets."""

@@ -12,8 +12,8 @@ BALANCER_PORT: Final = 443
 NAMESPACE: Final = "kube-system"
 NAME: Final = "aws-load-balancer-controller"
 
-BUCKET: Final = "hyperpod-tls-local"
-"""For certificates, and below `data-capture/` for what is captured."""
+BUCKET: Final = f"hyperpod-tls-{ACCOUNT}"
+"""For certificates, and below `data-capture/` for what is captured; the examples name it too."""
 CLUSTER: Final = "hyperpod-local"
 ENDPOINT_IMAGE: Final = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/hyperpod-inference/router:local"
 ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/SageMakerHyperPodInference-local"

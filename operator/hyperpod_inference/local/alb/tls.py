@@ -62,7 +62,7 @@ def _context(material: Material, policy: str) -> ssl.SSLContext:
         file.write(b"\n".join((material.certificate, material.chain, material.key)))
         file.flush()
         context.load_cert_chain(file.name)
-    context.sni_callback = _remember  # typeshed wants an SSLSocket's callback
+    context.sni_callback = _remember
     return context
 
 

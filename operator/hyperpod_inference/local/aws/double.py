@@ -18,7 +18,7 @@ from hyperpod_inference.local.aws import ACCOUNT, REGION, managed_policies, simu
 from hyperpod_inference.local.aws.acm import keep_tags
 from hyperpod_inference.local.aws.app import App
 from hyperpod_inference.local.aws.cloudformation.install import install
-from hyperpod_inference.local.aws.elb import dns_names
+from hyperpod_inference.local.aws.elb import at_work
 from hyperpod_inference.local.aws.environment import environment
 from hyperpod_inference.local.aws.faults import Faults
 from hyperpod_inference.local.aws.route53 import zone_ids
@@ -56,7 +56,7 @@ class AwsDouble:
         lift_limits()
         keep_tags()
         zone_ids()
-        dns_names()
+        at_work()
         self._settings = Settings(clock, transition, CATALOGUE, lambda: self.url)
         self.region, self._host = region, host
         self.faults = Faults()

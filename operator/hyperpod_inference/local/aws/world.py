@@ -49,6 +49,7 @@ class World:
         conflicting: by add-on, objects that the clusters hold already and others own.
         endpoint_failures: by SageMaker endpoint, why its next change fails.
         hosts: by the DNS name of a load balancer, the address where it really listens.
+        targets: by the ARN of a target group, what tells each target's state, as `healthy`.
     """
 
     account: str
@@ -67,6 +68,7 @@ class World:
     endpoint_changes: "dict[str, Change]" = field(default_factory=dict)
     endpoint_failures: dict[str, str] = field(default_factory=dict)
     hosts: dict[str, tuple[str, int]] = field(default_factory=dict)
+    targets: dict[str, Callable[[], Mapping[tuple[str, int], str]]] = field(default_factory=dict)
     access_configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     api_servers: dict[str, tuple[str, str]] = field(default_factory=dict)
     bucket_policies: dict[str, object] = field(default_factory=dict)
