@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -44,6 +44,11 @@ async def test_replicas_fall_back_in_order_and_a_real_engine_answers(
     answer = await tryout.ask(f"{local_cluster.front_door}/{namespace}/{name}", tryout.QUESTION)
     assert "Paris" in answer.text
     assert answer.completion_tokens > 0
+
+    await gpus_at_work(client, namespace, name)
+    operators = f"{PODS.path(names.OPERATOR_NAMESPACE)}/{await operator_pod(client)}:8443/proxy/metrics"
+    starts = told([await client.text(operators)], f"{names.METRIC_COLD_START}_count", name, 'stage="total"')
+    assert starts and starts[0] >= 3
 
     status = seen["status"]
     assert status["observedGeneration"] == seen["metadata"]["generation"]
@@ -87,6 +92,28 @@ async def operator_pod(client: Client) -> str:
     pods = await client.list(PODS, names.OPERATOR_NAMESPACE, label_selector=selector)
     (pod,) = pods.items
     return str(pod["metadata"]["name"])
+
+
+async def gpus_at_work(client: Client, namespace: str, name: str) -> None:
+    """The nodes tell that the engines hold memory of their GPUs, and that one has computed."""
+    pods = (await client.list(PODS, namespace, label_selector=f"app={name}")).items
+    paths = [f"/api/v1/nodes/{pod['spec']['nodeName']}:9400/proxy/metrics" for pod in pods]
+    busy = [0.0]
+
+    async def missing() -> str | None:
+        pages = [await client.text(path) for path in paths]
+        busy.extend(told(pages, "DCGM_FI_DEV_GPU_UTIL", name))
+        used = told(pages, "DCGM_FI_DEV_FB_USED", name)
+        there = max(busy) > 0 and min(used, default=0.0) > 1024
+        return None if there else f"busy {max(busy)}, MiB {used}"
+
+    await wait_for("the nodes' GPUs", missing, 60.0)
+
+
+def told(pages: Sequence[str], metric: str, *labels: str) -> list[float]:
+    """The values of a metric whose labels hold these texts."""
+    lines = [line for page in pages for line in page.splitlines() if line.startswith(f"{metric}{{")]
+    return [float(line.rpartition(" ")[2]) for line in lines if all(text in line for text in labels)]
 
 
 def kubectl(cluster: LocalCluster, *arguments: str) -> str:

@@ -251,3 +251,27 @@ def test_nodes_stay_ready_and_look_like_instances(kubectl: Kubectl) -> None:
         ready = next(each for each in node["status"]["conditions"] if each["type"] == "Ready")
         assert ready["status"] == "True"
         assert not [taint for taint in node["spec"].get("taints", []) if "unreachable" in taint["key"]]
+
+
+def test_a_node_tells_of_its_gpus_as_dcgms_exporter_does(kubectl: Kubectl) -> None:
+    limits = {"limits": {"nvidia.com/gpu": "1"}}
+    kubectl.apply(pod("model", "simulator", ports=[{"containerPort": 8000}], resources=limits))
+    node = kubectl.wait_for_pod("model", is_ready)["spec"]["nodeName"]
+    labels = f'namespace="{kubectl.namespace}",pod="model"'
+
+    def told(metric: str) -> float:
+        page = kubectl.run("get", "--raw", f"/api/v1/nodes/{node}:9400/proxy/metrics")
+        found = [line for line in page.splitlines() if line.startswith(metric) and labels in line]
+        return float(found[0].rpartition(" ")[2]) if found else 0.0
+
+    _until(lambda: told("DCGM_FI_DEV_FB_USED") > 1024)
+    call = f"/api/v1/namespaces/{kubectl.namespace}/pods/model:8000/proxy/v1/completions"
+    kubectl.run("create", "--raw", call, "-f", "-", stdin=json.dumps({"prompt": "a", "max_tokens": 60}))
+    _until(lambda: told("DCGM_FI_DEV_GPU_UTIL") > 0)
+
+
+def _until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.2)

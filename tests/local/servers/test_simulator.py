@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperpod_inference.local import images
+from hyperpod_inference.local.agent.dcgm import computed
 from hyperpod_inference.local.servers.simulator.__main__ import Options, Running, parse, running
 from hyperpod_inference.local.servers.simulator.cache import BlockCache, Event, Full, Stored
 from hyperpod_inference.local.servers.simulator.engine import CostModel
@@ -174,3 +175,4 @@ async def test_its_times_are_told_under_vllms_names(client: aiohttp.ClientSessio
     assert f"vllm:request_prefill_time_seconds_count{labels} 1.0" in text
     assert f"vllm:inter_token_latency_seconds_count{labels} 4.0" in text
     assert f"vllm:time_to_first_token_seconds_count{labels} 1.0" in text
+    assert (computed(text) or 0) > 0

@@ -21,7 +21,7 @@ from hyperpod_inference.kube import config
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.store import Store
 from hyperpod_inference.local import nodes
-from hyperpod_inference.local.agent import heartbeat, kubelet_api
+from hyperpod_inference.local.agent import dcgm, heartbeat, kubelet_api
 from hyperpod_inference.local.agent.backoff import Policy
 from hyperpod_inference.local.agent.context import Context, Settings, utc_now
 from hyperpod_inference.local.agent.events import Recorder
@@ -79,6 +79,7 @@ async def _run(kubeconfig: Path, state: Path, table: list[nodes.LocalNode], sett
         manager, proxy = Manager(context), ServiceProxy(client, services)
         async with AsyncExitStack() as stack:
             await kubelet_api.serve(stack, manager, table, context.state / "pki")
+            await dcgm.serve(stack, context, manager, table)
             _start(stack, context.recorder.run())
             _start(stack, proxy.run())
             await proxy.synced()

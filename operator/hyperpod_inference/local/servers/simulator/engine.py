@@ -4,6 +4,7 @@ Only blocks that are not in the cache cost prefill time. A request waits while t
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -63,6 +64,28 @@ class Run:
     """Tokens of the answer that are in blocks, or in `open`."""
 
 
+class BusyClock:
+    """How long the GPU has computed, in seconds; a `with` block is work, and blocks may overlap."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._at_work, self._since, self._before = clock, 0, 0.0, 0.0
+
+    def __enter__(self) -> None:
+        if not self._at_work:
+            self._since = self._clock()
+        self._at_work += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._at_work -= 1
+        if not self._at_work:
+            self._before += self._clock() - self._since
+
+    @property
+    def seconds(self) -> float:
+        """Until now."""
+        return self._before + (self._clock() - self._since if self._at_work else 0.0)
+
+
 class Engine:
     """One model server's GPU. `publish` gets the cache's events."""
 
@@ -71,7 +94,7 @@ class Engine:
         self._prefill = asyncio.Lock()  # first come, first served
         self._room = asyncio.Condition()
         self._free_at = 0.0
-        self.counts = Counts()
+        self.counts, self.busy = Counts(), BusyClock()
 
     async def run(self, prompt: Sequence[int], count: int, step: int = 1) -> AsyncIterator[tuple[Run, int]]:
         """(the request, tokens so far) after the prefill and then for each `step` tokens, as time passes."""
@@ -86,16 +109,17 @@ class Engine:
                 self.counts.waiting -= 1
             self.counts.running += 1
             try:
-                now, before = loop.time(), min(1, count)
-                yield run, before
-                for each in range(1 + step, count + step, step):
-                    done = min(each, count)
-                    await _until(now + self._costs.decode(done - 1))
-                    self._grow(run, done)
-                    for _ in range(done - before):
-                        self.counts.inter_token.observe(self._costs.decode(1))
-                    before = done
-                    yield run, done
+                with self.busy:
+                    now, before = loop.time(), min(1, count)
+                    yield run, before
+                    for each in range(1 + step, count + step, step):
+                        done = min(each, count)
+                        await _until(now + self._costs.decode(done - 1))
+                        self._grow(run, done)
+                        for _ in range(done - before):
+                            self.counts.inter_token.observe(self._costs.decode(1))
+                        before = done
+                        yield run, done
                 self.counts.generated += count
             finally:
                 self.counts.running -= 1
@@ -126,7 +150,8 @@ class Engine:
         self._free_at = start + takes
         counts.prefill_time.observe(takes)
         counts.first_token.observe(self._free_at - began)
-        await _until(self._free_at)
+        with self.busy:
+            await _until(self._free_at)
 
     async def _store(self, chain: list[int], parent: int | None, tokens: Sequence[int]) -> bool:
         """Add blocks, once there is room; had it to wait?"""

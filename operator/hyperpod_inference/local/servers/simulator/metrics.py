@@ -1,4 +1,4 @@
-"""The engine's state under vLLM's metric names."""
+"""The engine's state under vLLM's metric names, and one name for the simulated GPU of the local nodes."""
 
 from collections.abc import Iterable
 
@@ -30,6 +30,7 @@ class _Collector:
             "vllm:generation_tokens": counts.generated,
             "vllm:prefix_cache_queries": counts.queried,
             "vllm:prefix_cache_hits": counts.hit,
+            "simulator:gpu_busy_seconds": self._engine.busy.seconds,
         }
         for name, value in totals.items():
             counter = CounterMetricFamily(name, name.partition(":")[2], labels=[*labels])
