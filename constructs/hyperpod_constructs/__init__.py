@@ -51,8 +51,11 @@ from hyperpod_inference.installation.settings import Engine, StackSettings
 from hyperpod_inference.installation.trust import Identity
 
 if TYPE_CHECKING:
+    from hyperpod_constructs.alarms import InferenceAlarms
     from hyperpod_constructs.custom_resources import EndpointError, InferenceEndpoint, JumpStartEndpoint
+    from hyperpod_constructs.dashboard import InferenceDashboard
     from hyperpod_constructs.monitoring import EndpointMetrics
+    from hyperpod_constructs.operator_metrics import EndpointState, OperatorMetrics
     from hyperpod_constructs.siblings import (
         GrafanaWorkspace,
         Observability,
@@ -64,11 +67,15 @@ if TYPE_CHECKING:
 _LATER = {
     "EndpointError": "custom_resources",
     "EndpointMetrics": "monitoring",
+    "EndpointState": "operator_metrics",
     "GrafanaWorkspace": "siblings",
+    "InferenceAlarms": "alarms",
+    "InferenceDashboard": "dashboard",
     "InferenceEndpoint": "custom_resources",
     "JumpStartEndpoint": "custom_resources",
     "Observability": "siblings",
     "ObservabilityProps": "siblings",
+    "OperatorMetrics": "operator_metrics",
     "TaskGovernance": "siblings",
     "TrainingOperator": "siblings",
 }
@@ -98,6 +105,7 @@ __all__ = [
     "EksClusterProps",
     "EndpointError",
     "EndpointMetrics",
+    "EndpointState",
     "Endpoints",
     "Engine",
     "ExistingEksCluster",
@@ -111,6 +119,8 @@ __all__ = [
     "HyperPodInference",
     "Identity",
     "InferenceAddon",
+    "InferenceAlarms",
+    "InferenceDashboard",
     "InferenceEndpoint",
     "InferenceRoles",
     "InferenceStack",
@@ -125,6 +135,7 @@ __all__ = [
     "NodeRecovery",
     "Observability",
     "ObservabilityProps",
+    "OperatorMetrics",
     "Pods",
     "Preemption",
     "PropertyError",

@@ -75,6 +75,9 @@ class HyperPodInference(Construct):
         training_operator, task_governance: HyperPod's other add-ons; default False.
         compute_quotas: of task governance; default none.
         observability: metrics to Amazon Managed Prometheus; default False.
+        cloudwatch_metrics: the operator tells CloudWatch of its endpoints and of itself, for
+            :class:`InferenceAlarms` and :class:`InferenceDashboard`; default False. It needs the self-hosted
+            engine.
         tags: of every resource, beside CreatedBy=HyperPodInference; default none.
 
     Attributes:
@@ -111,6 +114,7 @@ class HyperPodInference(Construct):
         task_governance: bool = False,
         compute_quotas: Sequence[ComputeQuota] = (),
         observability: "bool | ObservabilityProps" = False,
+        cloudwatch_metrics: bool = False,
         tags: Mapping[str, str] = _NO_TAGS,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -119,6 +123,8 @@ class HyperPodInference(Construct):
         check_names(self, "addon_options", addon_options)
         self._check_parts(network, eks_cluster, hyperpod_cluster)
         self._check_engine(engine, identity)
+        own = engine is Engine.SELF_HOSTED or not cloudwatch_metrics
+        require(own, self, "cloudwatch_metrics", cloudwatch_metrics, "False, or engine self-hosted", _NAMES)
         require(
             task_governance or not compute_quotas, self, "compute_quotas", len(compute_quotas), _WITH_QUEUES
         )
@@ -144,7 +150,7 @@ class HyperPodInference(Construct):
         self.task_governance = self._task_governance(compute_quotas) if task_governance else None
         addon = engine is Engine.ADDON
         self.addon = self._addon(inference_version, gateway) if addon else None
-        self.self_hosted = None if addon else self._self_hosted()
+        self.self_hosted = None if addon else self._self_hosted(cloudwatch_metrics)
         self.training_operator = self._training_operator() if training_operator else None
         self.observability = self._observability(observability) if observability else None
         tag_all(self, tags)
@@ -272,7 +278,7 @@ class HyperPodInference(Construct):
             addon.node.add_dependency(self.task_governance)
         return addon
 
-    def _self_hosted(self) -> SelfHostedOperator:
+    def _self_hosted(self, cloudwatch_metrics: bool) -> SelfHostedOperator:
         return SelfHostedOperator(
             self,
             "Operator",
@@ -280,6 +286,7 @@ class HyperPodInference(Construct):
             hyperpod_cluster_arn=self.hyperpod_cluster.cluster_arn,
             tls_bucket=self.tls_bucket.bucket_name,
             roles=self.roles,
+            cloudwatch_metrics=cloudwatch_metrics,
         )
 
     def _task_governance(self, quotas: Sequence[ComputeQuota]) -> "TaskGovernance":
@@ -343,3 +350,4 @@ class HyperPodInference(Construct):
 
 
 _WITH_QUEUES: Final = "none, or task_governance=True: it is task governance that enforces quotas"
+_NAMES: Final = "AWS does not publish what its own operator tells CloudWatch."

@@ -1,21 +1,22 @@
-"""Metrics and alarms of one endpoint, in CloudWatch: namespace `HyperPodInference`, AWS's `model_*` names.
+"""Metrics of one endpoint in CloudWatch, namespace `HyperPodInference`, and alarms on them.
 
-The dimensions are labels of the sidecar's own metrics. Pass others where the collector is set up otherwise.
+AWS's `model_*` names, and those of the model server, come by a collector that writes to CloudWatch; the
+dimensions are labels of the metrics, and others can be passed where the collector is set up otherwise. What
+`EndpointMetrics.state` names is told by this project's operator itself: see `operator_metrics`.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from hyperpod_constructs.operator_metrics import FIVE_MINUTES, EndpointState, metric
 from hyperpod_inference.api import names
 from hyperpod_inference.installation.errors import require
 from hyperpod_inference.installation.values import NAMESPACE, check
-
-_FIVE_MINUTES: Final = Duration.minutes(5)
 
 
 class EndpointMetrics:
@@ -25,6 +26,9 @@ class EndpointMetrics:
         name: of the resource.
         namespace: its Kubernetes namespace; default `default`.
         dimensions: others than resource_name and namespace; default none.
+
+    Attributes:
+        name, namespace: of the resource.
     """
 
     def __init__(
@@ -34,7 +38,7 @@ class EndpointMetrics:
         dimensions: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         check("EndpointMetrics", "namespace", namespace, NAMESPACE)
-        self._name = name
+        self.name, self.namespace = name, namespace
         self._dimensions = {"resource_name": name, "namespace": namespace, **dimensions}
 
     def invocations(self, **options: Any) -> cloudwatch.Metric:
@@ -57,19 +61,35 @@ class EndpointMetrics:
         """Milliseconds from request to the first byte of the answer; p90 over 5 minutes."""
         return self.metric(names.METRIC_TTFB, statistic="p90", **options)
 
-    def error_rate(self, period: Duration = _FIVE_MINUTES) -> cloudwatch.MathExpression:
+    def error_rate(self, period: Duration = FIVE_MINUTES) -> cloudwatch.MathExpression:
         """Errors as a percentage of the requests; 0 where there are none."""
         return cloudwatch.MathExpression(
             expression="IF(requests > 0, 100 * errors / requests, 0)",
             using_metrics={"requests": self.invocations(period=period), "errors": self.errors(period=period)},
-            label=f"{self._name}: errors (%)",
+            label=f"{self.name}: errors (%)",
             period=period,
         )
 
+    def slow_first_bytes(self, milliseconds: float, **options: Any) -> cloudwatch.Metric:
+        """Percentage of the requests whose first byte came later than that."""
+        statistic = f"PR({milliseconds:g}:)"
+        return self.metric(names.METRIC_TTFB, statistic=statistic, **options)
+
+    def kv_cache_usage(self, **options: Any) -> cloudwatch.Metric:
+        """How full vLLM's KV cache is, 0 to 1; maximum over 5 minutes."""
+        return self.metric("vllm:kv_cache_usage_perc", statistic="Maximum", **options)
+
+    def waiting_requests(self, **options: Any) -> cloudwatch.Metric:
+        """Requests that wait in vLLM; maximum over 5 minutes."""
+        return self.metric("vllm:num_requests_waiting", statistic="Maximum", **options)
+
+    def state(self, cluster_name: str | None = None) -> EndpointState:
+        """What the operator tells of the endpoint. cluster_name: its `EKS_CLUSTER_NAME`; default not set."""
+        return EndpointState(self.name, self.namespace, cluster_name)
+
     def metric(self, metric_name: str, **options: Any) -> cloudwatch.Metric:
         """Any metric of the endpoint by its name."""
-        values: dict[str, Any] = {"period": _FIVE_MINUTES, "dimensions_map": self._dimensions} | options
-        return cloudwatch.Metric(namespace=names.CLOUDWATCH_NAMESPACE, metric_name=metric_name, **values)
+        return metric(metric_name, self._dimensions, options)
 
     def alarm_on_errors(
         self, scope: Construct, construct_id: str, *, percent: float = 5, periods: int = 3, **options: Any
@@ -113,7 +133,7 @@ class EndpointMetrics:
         options: Mapping[str, Any],
     ) -> cloudwatch.Alarm:
         values: dict[str, Any] = {
-            "alarm_description": f"{self._name}: {what} above {threshold:g}",
+            "alarm_description": f"{self.name}: {what} above {threshold:g}",
             "treat_missing_data": cloudwatch.TreatMissingData.NOT_BREACHING,
             **options,
         }

@@ -25,6 +25,8 @@ class SelfHostedOperator(Construct):
         hyperpod_cluster_arn: of the HyperPod cluster.
         tls_bucket: name of the bucket for certificates.
         roles: of the installation.
+        cloudwatch_metrics: the operator tells CloudWatch of its endpoints and of itself; default False. AWS's
+            managed policy for its role allows that.
 
     Attributes:
         environment: the operator's settings, as the charts read them; values may be tokens.
@@ -40,6 +42,7 @@ class SelfHostedOperator(Construct):
         hyperpod_cluster_arn: str,
         tls_bucket: str,
         roles: InferenceRoles,
+        cloudwatch_metrics: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         from hyperpod_inference.api.settings import OperatorSettings
@@ -52,10 +55,15 @@ class SelfHostedOperator(Construct):
             eks_cluster_name=cluster_name,
             hyperpod_cluster_arn=hyperpod_cluster_arn,
             tls_certificate_output_s3_uri=f"s3://{tls_bucket}",
+            **({"enable_cloudwatch_metrics": True} if cloudwatch_metrics else {}),
         )
         given = settings.model_fields_set
         aliases = {name: str(field.alias) for name, field in OperatorSettings.model_fields.items()}
-        self.environment = dict(sorted((aliases[name], str(getattr(settings, name))) for name in given))
+        self.environment = dict(sorted((aliases[name], _text(getattr(settings, name))) for name in given))
         variables = " ".join(f"{name}={value}" for name, value in self.environment.items())
         self.command = f"{variables} {_APPLY}"
         CfnOutput(self, "Command", value=self.command, description="Installs the operator from the charts")
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -29,11 +30,13 @@ from hyperpod_constructs import (
     InstanceGroup,
     LifecycleScript,
     NetworkInterface,
+    PropertyError,
     QuotaResource,
     StackSettings,
     Taint,
     make_stacks,
 )
+from hyperpod_inference.installation.roles import statements
 
 ROLE = "arn:aws:iam::111122223333:role/Someone"
 EKS = ExistingEksCluster(
@@ -215,6 +218,22 @@ def test_the_self_hosted_engine_has_no_inference_addon_and_says_how_to_install_t
     )
     drivers = template.find_resources("AWS::EKS::PodIdentityAssociation").values()
     assert "mount-s3" in {each["Properties"]["Namespace"] for each in drivers}
+
+
+def test_the_operator_tells_cloudwatch_where_that_is_asked_for(synthesize: Callable[..., Template]) -> None:
+    asked = synthesize(lambda stack: _inference(stack, engine=Engine.SELF_HOSTED, cloudwatch_metrics=True))
+    (command,) = [each for name, each in asked.find_outputs("*").items() if "OperatorCommand" in name]
+    assert "ENABLE_CLOUDWATCH_METRICS=true" in json.dumps(command)
+    role = {"Properties": {"Description": "HyperPod inference operator"}}
+    (execution,) = asked.find_resources("AWS::IAM::Role", role).values()
+    allowed = {action for each in statements("execution") for action in each["Action"]}
+    assert "AmazonSageMakerHyperPodInferenceAccess" in json.dumps(execution)
+    assert "cloudwatch:PutMetricData" in allowed
+
+
+def test_awss_operator_cannot_be_asked_to_tell_cloudwatch(synthesize: Callable[..., Template]) -> None:
+    with pytest.raises(PropertyError, match="cloudwatch_metrics: got True, expected False, or engine self-"):
+        synthesize(lambda stack: _inference(stack, cloudwatch_metrics=True))
 
 
 def test_grants_name_one_endpoint_and_one_prefix(synthesize: Callable[..., Template]) -> None:
