@@ -2,16 +2,24 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from hyperpod_inference.api import crd
+from hyperpod_inference.api.check import is_ours
+from hyperpod_inference.api.documents import read
+from hyperpod_inference.api.endpoint import InferenceEndpointConfig
+from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.kube.apply import covers
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import NotFound
-from hyperpod_inference.kube.resources import CRDS, Body
+from hyperpod_inference.kube.resources import CRDS, SCALED_OBJECTS, Body
 from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.local.install import install
+from hyperpod_inference.render import render
+
+EXAMPLES = Path(__file__).parents[1] / "charts" / "hyperpod_charts" / "examples"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,3 +71,25 @@ async def _with_crds(client: Client) -> None:
             live = await client.get(CRDS, each["metadata"]["name"])
         if live is None or not covers(live, each):
             await install(client, [each])
+
+
+@pytest.fixture
+def example_scalers() -> list[Body]:
+    """The ScaledObjects of all examples of the charts; nobody owns them, for the endpoints are not there."""
+    settings = OperatorSettings(region="us-west-2", eks_cluster_name="example")
+    texts = {file.name: file.read_text("utf-8") for file in sorted(EXAMPLES.iterdir())}
+    documents = [each for name, text in texts.items() for each in read(text, name) if is_ours(each)]
+    endpoints = [each.parse() for each in documents]
+    made = [
+        body
+        for endpoint in endpoints
+        if isinstance(endpoint, InferenceEndpointConfig)
+        for body in render(endpoint, settings).manifests
+        if body["kind"] == SCALED_OBJECTS.kind
+    ]
+    assert made
+    owned = "ownerReferences"
+    return [
+        body | {"metadata": {key: value for key, value in body["metadata"].items() if key != owned}}
+        for body in made
+    ]
