@@ -7,7 +7,7 @@ Lambda applies them. AWS's add-on brings a load balancer controller and KEDA alo
 with the roles made here.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from aws_cdk import Aws, CfnOutput
 from constructs import Construct
@@ -47,6 +47,7 @@ class SelfHostedOperator(Construct):
         super().__init__(scope, construct_id)
         from hyperpod_inference.api.settings import OperatorSettings
 
+        asked: dict[str, Any] = {"enable_cloudwatch_metrics": True} if cloudwatch_metrics else {}
         # Not validated: the values are tokens, and the operator validates them when they are known.
         settings = OperatorSettings.model_construct(
             region=Aws.REGION,
@@ -55,7 +56,7 @@ class SelfHostedOperator(Construct):
             eks_cluster_name=cluster_name,
             hyperpod_cluster_arn=hyperpod_cluster_arn,
             tls_certificate_output_s3_uri=f"s3://{tls_bucket}",
-            **({"enable_cloudwatch_metrics": True} if cloudwatch_metrics else {}),
+            **asked,
         )
         given = settings.model_fields_set
         aliases = {name: str(field.alias) for name, field in OperatorSettings.model_fields.items()}

@@ -62,7 +62,8 @@ class Keeper:
                 logger.warning("the webhook's certificate: %s; trying again", error)
                 pause = RETRY_SECONDS
             try:
-                await asyncio.wait_for(self._changed.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 

@@ -53,7 +53,8 @@ class ServiceProxy:
                 self._changed.clear()
                 retry = await self._reconcile()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), _REBIND if retry else None)
+                    async with asyncio.timeout(_REBIND if retry else None):
+                        await self._changed.wait()
         finally:
             for task in watching:
                 task.cancel()

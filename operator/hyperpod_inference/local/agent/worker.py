@@ -156,7 +156,8 @@ class Worker:
 
     async def _wait(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), None if seconds is None else max(seconds, 0.0))
+            async with asyncio.timeout(None if seconds is None else max(seconds, 0.0)):
+                await self._wake.wait()
 
     # --- the end -----------------------------------------------------------------------------------------
 

@@ -59,7 +59,8 @@ class Controller:
                 self._changed.clear()
                 failed = await self._reconcile()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), RETRY if failed else None)
+                    async with asyncio.timeout(RETRY if failed else None):
+                        await self._changed.wait()
         finally:
             for task in watching:
                 task.cancel()
