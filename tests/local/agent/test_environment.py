@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hyperpod_inference.local.agent import environment
+from hyperpod_inference.local.agent import environment, launching
 from hyperpod_inference.local.agent.environment import ConfigError, Sources
 
 POD: dict[str, Any] = {
@@ -170,3 +170,13 @@ def test_services_of_the_namespace_and_the_api_server_are_linked() -> None:
     assert not [name for name in links if name.startswith(("FAR", "HEADLESS"))]
     without = environment.service_links(services, "shop", links=False)
     assert {name.split("_")[0] for name in without} == {"KUBERNETES"}
+
+
+def test_a_pod_with_names_of_its_own_finds_itself_and_them() -> None:
+    aliases = [{"ip": "10.96.3.4", "hostnames": ["a.example", "b.example"]}, {"ip": "10.96.3.5"}]
+    assert launching.hosts(aliases, "10.244.1.7", "web-0").splitlines() == [
+        "127.0.0.1\tlocalhost",
+        "10.244.1.7\tweb-0",
+        "10.96.3.4\ta.example\tb.example",
+        "10.96.3.5",
+    ]

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,6 +114,35 @@ def test_an_unknown_image_is_told_with_the_list_of_known_ones(kubectl: Kubectl) 
     assert '"docker.io/library/nginx:1"' in message
     assert "vllm/vllm-openai:*" in message
     assert found["status"]["phase"] == "Pending"
+
+
+def test_a_restarted_container_finds_its_files_as_they_are_now_and_the_pods_own_host_names(
+    kubectl: Kubectl, tmp_path: Path
+) -> None:
+    def settings(value: str) -> dict[str, Any]:
+        named = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "changing"}}
+        return named | {"data": {"A": value}}
+
+    wait = "until rm /opt/gate/open 2>/dev/null; do sleep 0.1; done"
+    command = ["sh", "-c", f"cat /opt/of-a-test/A /etc/hosts; touch /tmp/read; {wait}"]
+    read = {"exec": {"command": ["test", "-e", "/tmp/read"]}, "periodSeconds": 1}  # noqa: S108 - its own
+    aliases = [{"ip": "10.96.3.4", "hostnames": ["models.example"]}]
+    volumes = [
+        {"name": "files", "configMap": {"name": "changing"}},
+        {"name": "gate", "hostPath": {"path": str(tmp_path)}},
+    ]
+    mounts = [{"name": "files", "mountPath": "/opt/of-a-test"}, {"name": "gate", "mountPath": "/opt/gate"}]
+    spec = {"volumes": volumes, "hostAliases": aliases}
+    again = pod("again", "sleep", command=command, volumeMounts=mounts, readinessProbe=read, spec=spec)
+    kubectl.apply(settings("before\n"), again)
+    kubectl.wait_for_pod("again", is_ready)
+    kubectl.apply(settings("after\n"))
+    (tmp_path / "open").touch()
+    found = kubectl.wait_for_pod("again", lambda pod: main_status(pod)["restartCount"] == 1 and is_ready(pod))
+    first = kubectl.run("logs", "again", "--previous").splitlines()
+    assert first[0] == "before"
+    assert {f"{found['status']['podIP']}\tagain", "10.96.3.4\tmodels.example"} <= set(first)
+    assert kubectl.run("logs", "again").splitlines()[0] == "after"
 
 
 def test_variables_and_files_of_a_config_map_reach_the_program(kubectl: Kubectl) -> None:

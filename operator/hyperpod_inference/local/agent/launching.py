@@ -1,6 +1,6 @@
 """What exactly a container runs: its command line, variables and file system."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,28 @@ async def launch(
         cwd=spec.get("workingDir") or "/",
         hostname=hostname,
         stage=str(stage),
-        mounts=(*volumes.mounts(spec, backings, variables), Mount(str(message), message_path)),
+        mounts=(
+            *volumes.mounts(spec, backings, variables),
+            Mount(str(message), message_path),
+            *_own_hosts(context, pod, sources.pod_ip, hostname),
+        ),
     )
+
+
+def _own_hosts(context: Context, pod: Body, address: str, hostname: str) -> tuple[Mount, ...]:
+    """A pod with `hostAliases` has names of its own; the others see the host's file."""
+    if not pod["spec"].get("hostAliases"):
+        return ()
+    path = context.pod_directory(pod["metadata"]["uid"]) / "hosts"
+    path.write_text(hosts(pod["spec"]["hostAliases"], address, hostname), encoding="utf-8")
+    return (Mount(str(path), "/etc/hosts", read_only=True),)
+
+
+def hosts(aliases: Iterable[Body], address: str, hostname: str) -> str:
+    """The text of /etc/hosts as a kubelet writes it."""
+    lines = ["127.0.0.1\tlocalhost", f"{address}\t{hostname}"]
+    lines += ["\t".join((each["ip"], *(each.get("hostnames") or ()))) for each in aliases]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def message_file(context: Context, pod: Body, container: str) -> Path:

@@ -112,12 +112,14 @@ class Worker:
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(self._context.settings.refresh)
-            if not self._mounted:
-                continue
-            try:
-                await self.volumes.refresh(self.pod, self._sources())
-            except (ApiError, environment.ConfigError) as error:
-                logger.warning("volumes of pod %s not refreshed: %s", self.pod["metadata"]["name"], error)
+            if self._mounted:
+                await self._remount()
+
+    async def _remount(self) -> None:
+        try:
+            await self.volumes.refresh(self.pod, self._sources())
+        except (ApiError, environment.ConfigError) as error:
+            logger.warning("volumes of pod %s not refreshed: %s", self.pod["metadata"]["name"], error)
 
     # --- the containers ----------------------------------------------------------------------------------
 
@@ -145,6 +147,8 @@ class Worker:
         for name in step.start:
             if self.deleting:
                 return
+            if self.runners[name].container.ever_ran:
+                await self._remount()  # some programs end to read their files anew
             try:
                 await self.runners[name].start(self._sources(), self.volumes.backings)
             except ApiError as error:
