@@ -1,5 +1,6 @@
 """What `local up` and the demo install into a cluster: the charts' manifests, without the example."""
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
@@ -12,6 +13,8 @@ from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.cli import charts
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
+from hyperpod_inference.local.alb import names as alb
+from hyperpod_inference.local.aws import REGION
 from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.local.extras import adding
 from hyperpod_inference.local.extras.known import EXTRAS
@@ -21,13 +24,13 @@ from hyperpod_inference.local.progress import Report
 from hyperpod_inference.local.servers import weights
 
 LOCAL_SETTINGS = OperatorSettings(
-    region="us-west-2",
-    eks_cluster_name="hyperpod-local",
+    region=REGION,
+    eks_cluster_name=alb.CLUSTER,
     hyperpod_cluster_arn="arn:aws:sagemaker:us-west-2:111122223333:cluster/hyperpodlocal",
-    execution_role_arn="arn:aws:iam::111122223333:role/SageMakerHyperPodInference-local",
-    tls_certificate_output_s3_uri="s3://hyperpod-tls-local",
+    execution_role_arn=alb.ROLE,
+    tls_certificate_output_s3_uri=f"s3://{alb.BUCKET}",
 )
-"""AWS's documentation placeholders: the local cluster has no account behind it."""
+"""AWS's documentation placeholders: the local cluster has no account behind it, but with the extra `alb`."""
 
 Say = Callable[[str], None]
 Added = Mapping[str, list[dict[str, Any]]]
@@ -83,9 +86,26 @@ async def install_operator(client: Client, say: Say, extras: Iterable[str] = ())
 
 def charted(settings: OperatorSettings, extras: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Everything of the charts but the example, in apply order, made for a cluster with these extras."""
-    choices = {key: value for name in extras for key, value in EXTRAS[name].choices.items()}
+    added = [EXTRAS[name] for name in extras]
+    choices = {key: value for each in added for key, value in each.choices.items()}
+    told = {key: value for each in added for key, value in each.settings.items()}
+    environment = {key: value for each in added for key, value in each.environment.items()}
+    settings = settings.model_copy(update=told)
     manifests: list[dict[str, Any]] = charts.load("synth").manifests(settings, example=False, **choices)
-    return manifests
+    return [_with_environment(each, environment) for each in manifests]
+
+
+def _with_environment(manifest: dict[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
+    """The operator's Deployment with further variables; any other manifest as it is."""
+    if manifest["kind"] != "Deployment" or manifest["metadata"]["name"] != names.OPERATOR_NAME:
+        return manifest
+    changed = copy.deepcopy(manifest)
+    for container in changed["spec"]["template"]["spec"]["containers"]:
+        named = {each["name"] for each in container["env"]}
+        container["env"] += [
+            {"name": name, "value": value} for name, value in variables.items() if name not in named
+        ]
+    return changed
 
 
 def example() -> dict[str, Any]:

@@ -9,13 +9,14 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
+from hyperpod_inference.local.extras.alb import ALB
 from hyperpod_inference.local.extras.known import EXTRAS
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def told(function: Callable[P, T]) -> Callable[P, T]:
     "extras",
     multiple=True,
     type=click.Choice(sorted(EXTRAS)),
-    help="Another project's program in the cluster, built with Go the first time. Repeatable.",
+    help="alb: load balancers, and AWS on loopback for the operator. cert-manager: built with Go the first"
+    " time. Repeatable.",
 )
 @told
 def up(
@@ -106,6 +108,9 @@ def up(
     click.echo(
         f'Use it:  eval "$(hyperpod-inference local kubectl-env{_option(state_dir)})"; kubectl get nodes'
     )
+    if ALB.name in added:
+        click.echo(f"Load balancers answer at {status.load_balancers}; AWS at {status.aws}:")
+        click.echo(f'         eval "$(hyperpod-inference local aws-env{_option(state_dir)})"')
     click.echo(f"Stop it: hyperpod-inference local down{_option(state_dir)}")
 
 
@@ -167,6 +172,21 @@ def kubectl_env(state_dir: Path | None) -> None:
         click.echo(f"export PATH={shlex.quote(str(bundled.parent))}:$PATH")
 
 
+@command.command("aws-env")
+@_state_dir
+@told
+def aws_env(state_dir: Path | None) -> None:
+    """Print shell lines that point `aws` and boto3 at the cluster's AWS account, with `up --with alb`."""
+    from hyperpod_inference.local.aws.environment import environment
+    from hyperpod_inference.local.errors import LocalError
+
+    cluster = _cluster(state_dir)
+    url = cluster.status().aws
+    if url is None:
+        raise LocalError(_nothing(cluster), "Start one: hyperpod-inference local up --with alb")
+    _export(environment(url))
+
+
 @command.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1. [default: free]")
 @click.option("--enforce-iam", is_flag=True, help="Refuse callers that took a role what it does not allow.")
@@ -181,11 +201,15 @@ def aws(port: int, *, enforce_iam: bool) -> None:
     except ModuleNotFoundError as error:
         raise _not_installed("AWS on loopback", error) from error
     double = AwsDouble(port=port, enforcing=enforce_iam)
-    for name, value in double.environment().items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+    _export(double.environment())
     click.echo(f"# AWS answers at {double.url}; Ctrl-C ends it and forgets everything.", err=True)
     with contextlib.suppress(KeyboardInterrupt):
         double.serve()
+
+
+def _export(variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
 
 
 def _not_installed(what: str, error: ModuleNotFoundError) -> click.ClickException:
@@ -270,6 +294,7 @@ def _print_status(status: "Status") -> None:
     if status.running and status.api:
         click.echo(f"API server   {status.api}")
         click.echo(f"front door   {status.front_door}/NAMESPACE/SERVICE[:PORT]/PATH")
+        click.echo(f"ALBs         {status.load_balancers}, AWS {status.aws} (of `up --with alb`)")
         click.echo(f"kubeconfig   {status.kubeconfig}")
         click.echo(f"programs     {status.source}")
     for component in status.components:

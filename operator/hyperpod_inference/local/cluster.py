@@ -8,7 +8,6 @@ import contextlib
 import datetime
 import fcntl
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -182,7 +181,9 @@ class LocalCluster:
         with contextlib.ExitStack() as stack:
             api = stack.enter_context(ports.listen(self._ports[0], "--api-port"))
             door = stack.enter_context(ports.listen(self._ports[1], "--front-door-port"))
-            self._prepare(tools, found, api, door)
+            balancers = stack.enter_context(ports.listen(0, ""))
+            aws = stack.enter_context(ports.listen(0, ""))
+            self._prepare(tools, found, *(ports.number(each) for each in (api, door, balancers, aws)))
             read_end, self._lifeline = os.pipe()
             stack.callback(os.close, read_end)
             inside = (sys.executable, "-P", "-m", ending.SUPERVISOR, "--state", str(self.state_dir))
@@ -195,18 +196,22 @@ class LocalCluster:
                     plan.FRONT_DOOR_LISTENER: door.fileno(),
                     plan.LIFELINE: read_end,
                     plan.LOCK: lock,
+                    plan.BALANCER_LISTENER: balancers.fileno(),
+                    plan.AWS_LISTENER: aws.fileno(),
                 },
             )
 
     def _prepare(
-        self, tools: prerequisites.Tools, found: ControlPlane, api: socket.socket, door: socket.socket
+        self, tools: prerequisites.Tools, found: ControlPlane, api: int, door: int, balancers: int, aws: int
     ) -> None:
         wanted = plan.Plan(
             commands=found.commands,
             source=found.source,
             ip=tools.ip,
-            api_port=ports.number(api),
-            front_door_port=ports.number(door),
+            api_port=api,
+            front_door_port=door,
+            balancer_port=balancers,
+            aws_port=aws,
             nodes=str(self._nodes.absolute()) if self._nodes else None,
             node_names=self._node_names(),
         )

@@ -18,6 +18,7 @@ _CLI = (sys.executable, "-c", "from hyperpod_inference.cli.main import main; mai
 _ROUTER = (sys.executable, "-c", "from hyperpod_inference.router.main import main; main()")
 _COLLECTOR = (*_PYTHON, "hyperpod_inference.local.servers.collector")
 _LLAMA = (*_PYTHON, "hyperpod_inference.local.servers.llamacpp")
+_ALB = (*_PYTHON, "hyperpod_inference.local.alb")
 _SIMULATOR = (*_PYTHON, "hyperpod_inference.local.servers.simulator")
 _BOX = (*_PYTHON, "hyperpod_inference.local.servers.box")
 
@@ -109,6 +110,7 @@ TABLE: tuple[Image, ...] = (
         "vLLM's face over a cost model: real prefix cache and KV events, no weights",
         commands={"vllm serve": _SIMULATOR},
     ),
+    Image("hyperpod-local/alb:*", _ALB, "load balancers and AWS on loopback: `local up --with alb`"),
     Image("registry.k8s.io/pause:*", (*_BOX, "sleep"), "waits", ("infinity",)),
     Image("pause:*", (*_BOX, "sleep"), "waits", ("infinity",)),
     _box("sleep", "waits: sleep SECONDS|infinity"),

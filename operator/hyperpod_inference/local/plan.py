@@ -14,6 +14,8 @@ API_LISTENER = 3
 FRONT_DOOR_LISTENER = 4
 LIFELINE = 5
 LOCK = 6
+BALANCER_LISTENER = 7
+AWS_LISTENER = 8
 
 # What `up` writes into the lifeline to let the cluster outlive it.
 STAY = b"stay\n"
@@ -23,7 +25,8 @@ STAY = b"stay\n"
 class Plan:
     """`commands` maps a component's name to the beginning of its command line; `ip` is the tool's path.
 
-    X"""
+    The ports are the host's. Behind the last two something answers once `local.alb` runs in the cluster.
+    """
 
     commands: Mapping[str, tuple[str, ...]]
     source: str
@@ -32,6 +35,8 @@ class Plan:
     front_door_port: int
     nodes: str | None = None
     node_names: tuple[str, ...] = ()
+    balancer_port: int = 0
+    aws_port: int = 0
 
     def write(self, path: Path) -> None:
         """Write the plan where the supervisor will read it."""

@@ -1,4 +1,4 @@
-"""The two ports of a cluster on the host's loopback interface.
+"""The ports of a cluster on the host's loopback interface.
 
 They are bound before anything is started and handed to the supervisor as open listeners, so that a port in
 use is known at once and a free one cannot be taken in between.

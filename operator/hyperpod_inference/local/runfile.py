@@ -43,6 +43,8 @@ class Run:
     phase: Phase
     message: str
     components: tuple[ComponentRun, ...]
+    balancer_port: int = 0
+    aws_port: int = 0
 
     def component(self, name: str) -> ComponentRun:
         """The component of that name; KeyError when the run has none."""

@@ -38,6 +38,8 @@ class Status:
     api: str | None = None
     front_door: str | None = None
     source: str = ""
+    load_balancers: str | None = None
+    aws: str | None = None
 
     @property
     def running(self) -> bool:
@@ -62,6 +64,8 @@ def of_run(state_dir: Path, kubeconfig: Path, run: runfile.Run) -> Status:
         f"https://{HOST}:{run.api_port}",
         f"http://{HOST}:{run.front_door_port}",
         run.source,
+        f"{HOST}:{run.balancer_port}",
+        f"http://{HOST}:{run.aws_port}",
     )
 
 

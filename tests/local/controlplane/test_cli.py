@@ -61,6 +61,16 @@ def test_kubectl_env_prints_a_line_for_the_shell(state) -> None:
     assert result.stdout.splitlines()[0] == f"export KUBECONFIG={state.kubeconfig}"
 
 
+def test_aws_env_points_at_the_clusters_account(state) -> None:
+    assert "hyperpod-inference local up --with alb" in call(state, "aws-env").stderr
+    state.root.mkdir()
+    plan = Plan({}, "the test", "/sbin/ip", 1001, 1002, balancer_port=1003, aws_port=1004)
+    Record(state.run_file, first_run(state, plan))
+    result = call(state, "aws-env")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == "export AWS_ENDPOINT_URL=http://127.0.0.1:1004"
+
+
 def test_a_nodes_file_that_cannot_be_used_is_an_input_error(state, tmp_path) -> None:
     nodes = tmp_path / "nodes.yaml"
     nodes.write_text("- ml.g5.9000xlarge\n")

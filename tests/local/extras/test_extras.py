@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hyperpod_inference.api import names
+from hyperpod_inference.cli.install import LOCAL_SETTINGS, charted
 from hyperpod_inference.local import images
 from hyperpod_inference.local.extras import adding
 from hyperpod_inference.local.extras.extra import Extra
@@ -21,7 +23,11 @@ GO = """#!/bin/sh
 """
 
 
-@pytest.fixture(params=sorted(EXTRAS))
+BUILT = sorted(name for name, extra in EXTRAS.items() if extra.program is not None)
+"""Those with a program of another project."""
+
+
+@pytest.fixture(params=BUILT)
 def extra(request: pytest.FixtureRequest) -> Extra:
     return EXTRAS[request.param]
 
@@ -51,6 +57,7 @@ def test_its_program_stands_for_its_image_once_it_is_built(tmp_path, extra, envi
     assert images.find(extra.image, image_table(cache)).argv([], ["--flag"]) == [program, "--flag"]
 
 
+@pytest.mark.parametrize("extra", EXTRAS.values(), ids=EXTRAS)
 def test_the_deployment_that_is_waited_for_is_among_its_objects_and_runs_its_image(extra) -> None:
     found = {
         (each["metadata"]["namespace"], each["metadata"]["name"]): each["spec"]["template"]["spec"]
@@ -96,3 +103,21 @@ def test_a_build_that_fails_says_which_extra_and_quotes_go(tmp_path, monkeypatch
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(adding.NoExtraError, match=f"(?s){extra.name} cannot be added.*broken"):
         adding.prepared(extra, {"XDG_CACHE_HOME": str(tmp_path / "cache")}, Host(), silent)
+
+
+def test_an_extra_of_this_project_needs_no_build_and_the_operator_is_told_of_it(tmp_path) -> None:
+    alb = EXTRAS["alb"]
+    assert adding.prepared(alb, {"XDG_CACHE_HOME": str(tmp_path)}, Host(), silent) == alb.objects()
+    assert images.find(alb.image).entrypoint[-1] == "hyperpod_inference.local.alb"
+    (operator,) = [
+        each
+        for each in charted(LOCAL_SETTINGS, ["alb"])
+        if each["kind"] == "Deployment" and each["metadata"]["name"] == names.OPERATOR_NAME
+    ]
+    (container,) = operator["spec"]["template"]["spec"]["containers"]
+    variables = [each["name"] for each in container["env"]]
+    assert len(variables) == len(set(variables))
+    told = {each["name"]: each.get("value") for each in container["env"]}
+    (service,) = [each for each in alb.objects() if each["kind"] == "Service"]
+    assert told["AWS_ENDPOINT_URL"] == f"http://{service['spec']['clusterIP']}:4566"
+    assert told["SAGEMAKER_ENDPOINT_IMAGE"].startswith("111122223333.dkr.ecr.us-west-2.amazonaws.com/")

@@ -13,10 +13,11 @@ from hyperpod_inference.local.aws import ACCOUNT, REGION
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Where load balancers are put."""
+    """Where load balancers are put; the security groups are those of the EKS cluster."""
 
     vpc: str
     subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
 
 
 def furnish(session: Session) -> Network:
@@ -27,7 +28,7 @@ def furnish(session: Session) -> Network:
     session.client("eks").create_cluster(
         name=CLUSTER,
         roleArn=f"arn:aws:iam::{ACCOUNT}:role/{CLUSTER}",
-        resourcesVpcConfig={"subnetIds": [*network.subnets]},
+        resourcesVpcConfig={"subnetIds": [*network.subnets], "securityGroupIds": [*network.security_groups]},
     )
     return network
 
@@ -38,4 +39,9 @@ def _default(ec2: Any) -> Network:
     vpc = str(ec2.describe_vpcs(Filters=default)["Vpcs"][0]["VpcId"])
     own = [{"Name": "vpc-id", "Values": [vpc]}]
     subnets = ec2.describe_subnets(Filters=own)["Subnets"]
-    return Network(vpc, tuple(sorted(str(each["SubnetId"]) for each in subnets)[:2]))
+    groups = ec2.describe_security_groups(Filters=own)["SecurityGroups"]
+    return Network(
+        vpc,
+        tuple(sorted(str(each["SubnetId"]) for each in subnets)[:2]),
+        tuple(str(each["GroupId"]) for each in groups),
+    )

@@ -15,6 +15,7 @@ from hyperpod_inference.local.paths import cache_dir
 from hyperpod_inference.local.prerequisites import Host
 from hyperpod_inference.local.programs import gobuild, golang
 from hyperpod_inference.local.programs.cached import NotHereError
+from hyperpod_inference.local.programs.goprogram import GoProgram
 from hyperpod_inference.local.progress import Report
 
 
@@ -23,24 +24,26 @@ class NoExtraError(LocalError):
 
 
 def prepared(extra: Extra, environ: Mapping[str, str], host: Host, report: Report) -> list[Body]:
-    """Build the extra's program, unless the cache has it; answer its manifests, CRDs first.
+    """Build the extra's program, if it has one that the cache has not; answer its manifests, CRDs first.
 
     Raises NoExtraError with the reason and the remedy.
     """
+    if extra.program is None:
+        return extra.objects()
     cache = cache_dir(environ)
     try:
         gobuild.build(extra.program, cache, environ, host, report)
         go = golang.find(cache, host, report, extra.program.source)
     except NotHereError as error:
         raise NoExtraError(f"{extra.name} cannot be added", str(error)) from error
-    return [*definitions(extra, module_directory(go, extra, environ)), *extra.objects()]
+    return [*definitions(extra, module_directory(go, extra, extra.program, environ)), *extra.objects()]
 
 
-def module_directory(go: str, extra: Extra, environ: Mapping[str, str]) -> Path:
+def module_directory(go: str, extra: Extra, program: GoProgram, environ: Mapping[str, str]) -> Path:
     """Where Go keeps the extra's module, of the version its program is built from; fetched when missing."""
     done = subprocess.run(
         (go, "mod", "download", "-json", extra.module),
-        cwd=extra.program.source,
+        cwd=program.source,
         env=golang.environment(environ),
         capture_output=True,
         text=True,
@@ -66,4 +69,5 @@ async def add(client: Client, extra: Extra, manifests: list[Body], say: Callable
     await install(client, manifests)
     namespace, name = extra.deployment
     await deployment_available(client, namespace, name)
-    say(f"{extra.name} {extra.program.version} runs: deployment/{name} in {namespace}")
+    version = f" {extra.program.version}" if extra.program else ""
+    say(f"{extra.name}{version} runs: deployment/{name} in {namespace}")

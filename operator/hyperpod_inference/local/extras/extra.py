@@ -17,14 +17,19 @@ class Extra:
     objects: what runs it, in apply order. `deployment` is waited for, as (namespace, name).
     image: the image of its pods, for which `program` stands.
     choices: how the charts are told that it is there; see `hyperpod_charts.synth.Choices`.
+    settings, environment: what the operator is told of it, as its settings and as further variables.
+
+    Without a `program` it is part of this project, and `image` one of the usual images.
     """
 
     name: str
     about: str
-    program: GoProgram
-    module: str
-    definitions: str
     objects: Callable[[], list[Body]]
     deployment: tuple[str, str]
     image: str
+    program: GoProgram | None = None
+    module: str = ""
+    definitions: str = ""
     choices: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)

@@ -76,6 +76,8 @@ def first_run(state: StateDir, wanted: Plan) -> runfile.Run:
         supervisor=supervisor,
         api_port=wanted.api_port,
         front_door_port=wanted.front_door_port,
+        balancer_port=wanted.balancer_port,
+        aws_port=wanted.aws_port,
         source=wanted.source,
         started_at=time.time(),
         phase="starting",

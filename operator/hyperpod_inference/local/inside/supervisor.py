@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from hyperpod_inference.local import plan, spawn
+from hyperpod_inference.local.alb import names as alb
 from hyperpod_inference.local.errors import StartError
 from hyperpod_inference.local.inside import bootstrap, relay
 from hyperpod_inference.local.inside.api import LocalApi
@@ -31,6 +32,12 @@ from hyperpod_inference.local.paths import StateDir
 
 # A machine with two busy cores needs half of this.
 _PATIENCE = 120.0
+# Listeners of the host, and where their connections go.
+_RELAYED = (
+    (plan.API_LISTENER, API_ADDRESS, API_PORT),
+    (plan.BALANCER_LISTENER, alb.ADDRESS, alb.BALANCER_PORT),
+    (plan.AWS_LISTENER, alb.ADDRESS, alb.AWS_PORT),
+)
 
 
 class Supervisor:
@@ -109,8 +116,9 @@ class Supervisor:
             raise StartError(f"{name} was not ready after {_PATIENCE:.0f} s", f"Its log: {log}") from None
 
     async def _open_doors(self, stack: AsyncExitStack, api: LocalApi) -> None:
-        server = await relay.serve(socket.socket(fileno=plan.API_LISTENER), API_ADDRESS, API_PORT)
-        stack.callback(server.close)
+        for descriptor, address, port in _RELAYED:
+            server = await relay.serve(socket.socket(fileno=descriptor), address, port)
+            stack.callback(server.close)
         door = FrontDoor(ClusterDirectory(api))
         await door.start(socket.socket(fileno=plan.FRONT_DOOR_LISTENER))
         stack.push_async_callback(door.stop)
@@ -151,7 +159,7 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True)
     state = StateDir(parser.parse_args().state)
     wanted = plan.Plan.read(state.plan)
-    for fd in (plan.API_LISTENER, plan.FRONT_DOOR_LISTENER, plan.LIFELINE, plan.LOCK):
+    for fd in (*(each[0] for each in _RELAYED), plan.FRONT_DOOR_LISTENER, plan.LIFELINE, plan.LOCK):
         os.set_inheritable(fd, False)
     _allow_many_connections()
     for command in setup_commands(wanted.ip):
