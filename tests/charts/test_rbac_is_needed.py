@@ -17,10 +17,10 @@ from unittest.mock import Mock
 import hyperpod_inference.controllers
 from hyperpod_charts.rbac import CLUSTER, OPERATOR_NAMESPACE, ROUTER, Permission
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.controllers import authority
+from hyperpod_inference.controllers import authority, finalizers
 from hyperpod_inference.controllers.caches import CHILD_KINDS, OPTIONAL_KINDS
 from hyperpod_inference.controllers.gateway_link import GATEWAYS
-from hyperpod_inference.controllers.kinds import CUSTOM, SERVED
+from hyperpod_inference.controllers.kinds import CUSTOM, REGISTRATIONS, SERVED
 from hyperpod_inference.controllers.wiring import Operator
 from hyperpod_inference.kube import apply, events, lease, resources
 from hyperpod_inference.kube.metrics import Metrics
@@ -81,8 +81,8 @@ def called(module: ModuleType) -> Iterator[Cell]:
     """Yields what a module's calls such as `self._client.get(LEASES, ...)` ask for.
 
     Where the resource is a variable, the call is about the kinds that an endpoint may own; where it is the
-    reconciler's own, about those that are deployed; where it names a subresource, about the statuses of the
-    custom resources.
+    reconciler's own, about those that are deployed; in `finalizers`, about those that bear one; where it
+    names a subresource, about the statuses of the custom resources.
     """
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
@@ -95,6 +95,8 @@ def called(module: ModuleType) -> Iterator[Cell]:
                 yield cell(named, verb)
             elif ast.unparse(node.args[0]) == "self.resource":
                 yield from (cell(kind, verb) for kind in SERVED)
+            elif module is finalizers:
+                yield from (cell(kind, verb) for kind in (*SERVED, REGISTRATIONS))
             elif "subresource" in {keyword.arg for keyword in node.keywords}:
                 yield from (cell(kind, "patch", "/status") for kind in CUSTOM.values())
             else:
