@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +19,9 @@ from hyperpod_inference.kube.resources import CRDS, SCALED_OBJECTS, Body
 from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.local.install import install
 from hyperpod_inference.render import render
+
+if TYPE_CHECKING:
+    from hyperpod_inference.local.aws.double import AwsDouble
 
 EXAMPLES = Path(__file__).parents[1] / "charts" / "hyperpod_charts" / "examples"
 
@@ -43,6 +47,15 @@ def local_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClu
     cluster.up(stay=False)
     yield cluster
     cluster.down()
+
+
+@pytest.fixture(scope="module")
+def double() -> "Iterator[AwsDouble]":
+    """AWS on loopback for the tests of one file; each resets it."""
+    from hyperpod_inference.local.aws.double import AwsDouble  # seconds: not for those who need none
+
+    with AwsDouble() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

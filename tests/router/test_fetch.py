@@ -1,6 +1,6 @@
 """A gated model is downloaded by presigned URLs, from a hub and a bucket on loopback."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,6 @@ MODEL = CATALOGUE["meta-textgeneration-llama-3-1-8b-instruct"]
 VERSION = MODEL.versions[-1]
 ARTIFACT = MODEL.artifact("us-west-2", VERSION)
 FILES = {"config.json", "model.safetensors", "tokenizer/tokenizer.json"}
-
-
-@pytest.fixture(scope="module")
-def double() -> Iterator[AwsDouble]:
-    with AwsDouble() as running:
-        yield running
 
 
 @pytest.fixture

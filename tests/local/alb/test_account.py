@@ -32,12 +32,6 @@ def wanted(settings: Settings) -> Wanted:
 
 
 @pytest.fixture(scope="module")
-def double() -> Iterator[AwsDouble]:
-    with AwsDouble() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def session(double: AwsDouble) -> Iterator[Session]:
     """Makes each client once: that takes longer than any test."""
     with pytest.MonkeyPatch.context() as patch:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -29,13 +29,8 @@ WITHIN = 60.0
 
 
 @pytest.fixture
-def double() -> Iterator[AwsDouble]:
-    with AwsDouble() as running:
-        yield running
-
-
-@pytest.fixture
 def account(double: AwsDouble, monkeypatch: pytest.MonkeyPatch) -> Session:
+    double.reset()
     for name, value in double.environment().items():
         monkeypatch.setenv(name, value)
     return Session()

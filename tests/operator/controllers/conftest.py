@@ -382,13 +382,6 @@ class Registering:
 
 
 @pytest.fixture(scope="module")
-def double() -> Iterator[AwsDouble]:
-    """AWS on loopback; each test resets it."""
-    with AwsDouble() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def session(double: AwsDouble) -> Iterator[Session]:
     """Of the double, with the clients of `services` made, and without retries."""
     with pytest.MonkeyPatch.context() as patch:

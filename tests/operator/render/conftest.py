@@ -15,24 +15,10 @@ from hyperpod_inference.render import Facts, Rendered, render
 Body = dict[str, Any]
 EXAMPLE = Path(__file__).parents[3] / "charts" / "hyperpod_charts" / "examples" / "llm-fallback.yaml"
 
-SMALL: Body = {
+HEAD: Body = {
     "apiVersion": "inference.sagemaker.aws.amazon.com/v1",
     "kind": "InferenceEndpointConfig",
     "metadata": {"name": "chat", "namespace": "team-a", "uid": "uid-1", "generation": 1},
-    "spec": {
-        "modelName": "chat",
-        "modelSourceConfig": {
-            "modelSourceType": "s3",
-            "s3Storage": {"bucketName": "weights", "region": "us-west-2"},
-            "modelLocation": "chat",
-        },
-        "worker": {
-            "image": "vllm/vllm-openai:v0.10.2",
-            "modelInvocationPort": {"containerPort": 8000},
-            "modelVolumeMount": {"name": "model-weights"},
-            "resources": {"limits": {"nvidia.com/gpu": 1}},
-        },
-    },
 }
 
 
@@ -49,22 +35,23 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Body:
     return out
 
 
-def _endpoint(metadata: Mapping[str, Any] | None = None, **spec: Any) -> InferenceEndpointConfig:
-    parsed = parse(merged(SMALL, {"metadata": metadata or {}, "spec": spec}))
-    assert isinstance(parsed, InferenceEndpointConfig)
-    return parsed
-
-
 @pytest.fixture
-def endpoint() -> Callable[..., InferenceEndpointConfig]:
+def endpoint(chat_spec: Body) -> Callable[..., InferenceEndpointConfig]:
     """endpoint(metadata={...}, instanceTypes=[...], worker={...}): a valid endpoint with these fields."""
-    return _endpoint
+
+    def of(metadata: Mapping[str, Any] | None = None, **spec: Any) -> InferenceEndpointConfig:
+        small = HEAD | {"spec": chat_spec}
+        parsed = parse(merged(small, {"metadata": metadata or {}, "spec": spec}))
+        assert isinstance(parsed, InferenceEndpointConfig)
+        return parsed
+
+    return of
 
 
 @pytest.fixture
-def rendered() -> Callable[..., Rendered]:
+def rendered(endpoint: Callable[..., InferenceEndpointConfig]) -> Callable[..., Rendered]:
     """Like `endpoint`, rendered with default settings."""
-    return lambda metadata=None, **spec: render(_endpoint(metadata, **spec), OperatorSettings(), Facts())
+    return lambda metadata=None, **spec: render(endpoint(metadata, **spec), OperatorSettings(), Facts())
 
 
 @pytest.fixture
