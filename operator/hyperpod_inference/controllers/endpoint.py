@@ -164,7 +164,8 @@ class EndpointReconciler:
             raise named.error
         if unknown is not None and is_passing(unknown):
             raise unknown
-        again = self.reporter.now() + RETRY if unknown is not None else None
+        unsettled = unknown is not None or bool(facts.network and facts.network.lacking)
+        again = self.reporter.now() + RETRY if unsettled else None
         moments = [
             each for each in (due(endpoint, status), kept.until, named.until, again) if each is not None
         ]

@@ -11,6 +11,8 @@ from hyperpod_inference.render.facts import ClusterNetwork
 
 HOLDS = 3600.0
 """Seconds for which an answer holds: subnets and groups of a cluster hardly ever change."""
+LACKING_HOLDS = 600.0
+"""The same for an answer without what SageMaker needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,5 +32,5 @@ class OwnNetwork:
         until, network = self.known.get(name, (0.0, None))
         if network is None or self.clock() >= until:
             network = await asyncio.to_thread(lambda: self.aws().networks.of(name))
-            self.known[name] = (self.clock() + HOLDS, network)
+            self.known[name] = (self.clock() + (LACKING_HOLDS if network.lacking else HOLDS), network)
         return network

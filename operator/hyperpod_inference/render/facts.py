@@ -19,6 +19,12 @@ class ClusterNetwork:
     security_groups: tuple[str, ...]
     cluster_security_group: str
 
+    @property
+    def lacking(self) -> str:
+        """What SageMaker cannot do without, and EKS does not name; '' when it names all."""
+        groups = self.security_groups or self.cluster_security_group
+        return "" if groups and self.subnets else ("subnet" if groups else "security group")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:

@@ -68,6 +68,11 @@ def lacking(endpoint: InferenceEndpointConfig, settings: OperatorSettings, facts
             "The operator does not know the cluster's network: set EKS_CLUSTER_NAME and AWS_REGION for it."
         )
         return facts.network_problem or unknown
+    if missing := facts.network.lacking:
+        return (
+            f"EKS names no {missing} of cluster {facts.network.name}, and SageMaker needs one to reach the"
+            f" load balancer: give the cluster a {missing}. EKS is asked again every ten minutes."
+        )
     if not facts.load_balancer:
         return "It is registered as soon as the load balancer has an address: see LoadBalancerReady."
     return ""

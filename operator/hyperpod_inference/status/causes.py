@@ -13,6 +13,7 @@ from hyperpod_inference.api import conditions
 from hyperpod_inference.status import advice
 from hyperpod_inference.status.observed import Body
 from hyperpod_inference.status.verdict import sentence
+from hyperpod_inference.status.wording import in_fields_of
 
 IMAGE_REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
@@ -168,7 +169,12 @@ CHECKS: tuple[Check, ...] = (
 
 
 def _cause(pod: Body, reason: str, happened: str, next_step: str) -> Cause:
-    return Cause(reason=reason, pod=pod["metadata"]["name"], happened=sentence(happened), next_step=next_step)
+    return Cause(
+        reason=reason,
+        pod=pod["metadata"]["name"],
+        happened=sentence(happened),
+        next_step=in_fields_of(pod, next_step),
+    )
 
 
 def _condition(pod: Body, type: str) -> Mapping[str, Any]:

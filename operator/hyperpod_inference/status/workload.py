@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hyperpod_inference.api import conditions
 from hyperpod_inference.status.causes import Cause, cause, is_leaving, is_ready
@@ -9,6 +10,7 @@ from hyperpod_inference.status.observed import Body, Observed
 from hyperpod_inference.status.refusal import told
 from hyperpod_inference.status.rollout import Rollout, refusal_of_pods
 from hyperpod_inference.status.verdict import Verdict, count, no, sentence, yes
+from hyperpod_inference.status.wording import in_fields_of
 
 PODS_REFUSED = "PodsRefused"
 
@@ -33,7 +35,8 @@ def workload(observed: Observed, instance_types: Sequence[str]) -> Verdict:
 def _incomplete(observed: Observed, rollout: Rollout, where: str) -> Verdict:
     refusal = refusal_of_pods(observed.deployment or {})
     if refusal is not None:
-        return _pods_refused(rollout, refusal)
+        verdict = _pods_refused(rollout, refusal)
+        return replace(verdict, message=in_fields_of(observed.deployment, verdict.message))
     found = causes_of(observed.pods, observed.events)
     if found:
         return _because(rollout, found, where)

@@ -1,6 +1,5 @@
 """`hyperpod-inference ca NAME`, against the bucket of AWS on loopback."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -16,17 +15,11 @@ ARN = "arn:aws:acm:us-west-2:111122223333:certificate/1a"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[AwsDouble]:
-    with AwsDouble() as running:
-        yield running
-
-
 @pytest.fixture
-def run(aws: AwsDouble, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(double: AwsDouble, monkeypatch: pytest.MonkeyPatch) -> Any:
     """run(status): the command for an endpoint of that status; its authority is in the bucket."""
-    aws.reset()
-    for name, value in aws.environment().items():
+    double.reset()
+    for name, value in double.environment().items():
         monkeypatch.setenv(name, value)
     s3: Any = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})

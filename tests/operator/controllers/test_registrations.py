@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from botocore.exceptions import ClientError
+from moto.eks.models import eks_backends
 
 from hyperpod_inference.api import conditions, names
 from hyperpod_inference.api.registration import RegistrationStatus
@@ -24,6 +25,7 @@ from hyperpod_inference.cloud.session import Session
 from hyperpod_inference.controllers.authority import AuthorityKeeper
 from hyperpod_inference.controllers.networks import OwnNetwork
 from hyperpod_inference.controllers.serving import serving
+from hyperpod_inference.local.aws import ACCOUNT
 from hyperpod_inference.local.aws.faults import Fault, denied, throttling
 from hyperpod_inference.render.sagemaker_endpoint import TAG_OWNER, Seen, Step, Wanted, next_step
 from hyperpod_inference.webhook.authority import Authority, new_authority, sign
@@ -167,6 +169,31 @@ async def test_what_is_missing_for_a_registration_is_said_and_the_model_is_deplo
     assert says in condition["message"]
     assert "endpoints" not in registering.world.status()
     assert registering.world.names_of("Deployment") == {NAME}
+
+
+@pytest.mark.parametrize(
+    ("network", "says"),
+    [
+        ({"subnetIds": ["subnet-1a"], "securityGroupIds": []}, "EKS names no security group of"),
+        ({"subnetIds": [], "securityGroupIds": ["sg-1a"]}, "EKS names no subnet of"),
+    ],
+)
+async def test_a_network_that_sagemaker_cannot_use_is_told_and_asked_for_again(
+    registering: Any, account: Any, network: Body, says: str
+) -> None:
+    world = registering.world
+    clock: Any = {"clock": lambda: world.moment.timestamp()}
+    world.network = OwnNetwork(settings=SETTINGS, aws=lambda: account.aws, **clock)
+    registering.restart()
+    eks = eks_backends[ACCOUNT]["us-west-2"].clusters["hyperpod"]
+    whole, eks.resources_vpc_config = eks.resources_vpc_config, network
+    await registering.balanced()
+    assert registering.registration() is None
+    assert f"{says} cluster hyperpod" in told(registering)["message"]
+    eks.resources_vpc_config = whole
+    world.moment += timedelta(minutes=10)
+    await world.reconcile()
+    assert registering.registration() is not None
 
 
 async def test_without_a_load_balancer_or_a_certificate_it_waits(registering: Any) -> None:

@@ -68,6 +68,8 @@ def main() -> None:
     parser.add_argument("--log-seconds", type=float, default=10.0)
     arguments = parser.parse_args()
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for library in ("botocore", "boto3", "urllib3", "werkzeug"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     with AwsDouble(host=arguments.address, port=arguments.aws_port) as double:
         asyncio.run(_until_told(double, arguments))
 
