@@ -82,6 +82,27 @@ faults: setup  ## The whole fault table, printed and written into docs/faults.md
 cert-manager: setup  ## The webhook's certificate left to the real cert-manager, built with Go the first time
 	@HYPERPOD_CERT_MANAGER=1 $(BIN)/python -m pytest tests/operator/webhook/test_cert_manager.py -v $(PYTEST_ARGS)
 
+PROMETHEUS ?= $(shell command -v prometheus)
+PANELS := build/panels.json
+.PHONY: prometheus
+prometheus: setup  ## Every panel and record asked of a real Prometheus, which scrapes the local cluster under load
+	@test -x "$(PROMETHEUS)" || { echo "prometheus is needed (Debian: apt install prometheus), or PROMETHEUS=/path/to/it"; exit 2; }
+	@HYPERPOD_PROMETHEUS=$(PROMETHEUS) $(BIN)/python -m pytest tests/e2e/test_prometheus.py -v $(PYTEST_ARGS)
+
+PICTURES := .venv/pictures
+$(PICTURES)/.stamp: requirements/pictures.txt
+	@echo "==> matplotlib into $(PICTURES)"
+	@$(PYTHON) -m venv --clear $(PICTURES)
+	@$(BIN)/uv pip install --quiet --python $(PICTURES)/bin/python --require-hashes -r requirements/pictures.txt
+	@touch $@
+
+.PHONY: pictures
+pictures: export HYPERPOD_PANELS := $(CURDIR)/$(PANELS)
+pictures: setup $(PICTURES)/.stamp  ## The same for some minutes longer, and what the panels showed into docs/pictures
+	@mkdir -p $(dir $(PANELS))
+	@$(MAKE) --no-print-directory prometheus
+	@$(PICTURES)/bin/python charts/hyperpod_charts/dashboards/pictures.py $(PANELS) docs/pictures
+
 # Of no use without Go or a network, and no hindrance: the test that reads it is passed over then.
 .PHONY: keda-module
 keda-module:
@@ -132,7 +153,7 @@ manifests: setup  ## Write the manifests into dist/manifests, and a Helm chart i
 	@$(BIN)/hyperpod-inference manifests --examples --output-dir dist/manifests
 	@$(BIN)/hyperpod-inference manifests --helm --output-dir dist/helm
 
-EXTRAS := operator router aws cdk local image dev scan
+EXTRAS := operator router aws cdk local image dev scan pictures
 # The names and the version are those of hyperpod_inference.api.names.
 IMAGE_REPOSITORY ?= hyperpod-inference
 IMAGE_VERSION = $(shell $(BIN)/python -c 'from hyperpod_inference import __version__; print(__version__)')

@@ -1,6 +1,7 @@
 """The whole path on the local cluster: the operator installed from the charts, as `local up` does."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections import Counter
@@ -9,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import boto3
 import pytest
 
-from hyperpod_inference.cli.install import example, install_into
+from hyperpod_inference.cli.install import example, install_into, install_operator, prepare_extras
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.resources import PODS
 from hyperpod_inference.local import tryout
+from hyperpod_inference.local.aws.environment import environment
 from hyperpod_inference.local.cluster import LocalCluster
+from hyperpod_inference.local.extras.alb import objects
 from hyperpod_inference.local.install import wait_for
 
 TENANTS = {"ml.p4d.24xlarge": 7, "ml.g5.24xlarge": 3}
@@ -34,6 +38,25 @@ async def client(local_cluster: LocalCluster) -> AsyncIterator[Client]:
 async def operator(local_cluster: LocalCluster) -> None:
     """The operator, running as a pod of the charts' Deployment."""
     await install_into(local_cluster, lambda _: None)
+
+
+@pytest.fixture
+async def account(
+    local_cluster: LocalCluster, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[boto3.Session]:
+    """The cluster with load balancers and their AWS account, as after `local up --with alb`."""
+    await install_into(local_cluster, lambda _: None, prepare_extras(("alb",), lambda _: None))
+    url = local_cluster.status().aws
+    assert url is not None
+    for name, value in environment(url).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("KUBECONFIG", str(local_cluster.kubeconfig))
+    yield boto3.Session()
+    for body in reversed(objects()):
+        with contextlib.suppress(NotFound):
+            resource = await client.resource_of(body)
+            await client.delete(resource, body["metadata"]["name"], body["metadata"].get("namespace"))
+    await install_operator(client, lambda _: None)  # without the account again
 
 
 @pytest.fixture

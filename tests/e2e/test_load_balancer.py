@@ -14,16 +14,14 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from click.testing import CliRunner
 
-from hyperpod_inference.cli.install import example, install_into, install_operator, prepare_extras
+from hyperpod_inference.cli.install import example
 from hyperpod_inference.cli.main import main
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.local import tryout
 from hyperpod_inference.local.alb.access_log import FIELDS
 from hyperpod_inference.local.alb.names import BUCKET
-from hyperpod_inference.local.aws.environment import environment
 from hyperpod_inference.local.cluster import LocalCluster
-from hyperpod_inference.local.extras.alb import objects
 from hyperpod_inference.local.install import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -35,26 +33,6 @@ REQUEST = {
     "max_tokens": 24,
     "temperature": 0.0,
 }
-
-
-@pytest.fixture
-async def account(
-    local_cluster: LocalCluster, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[boto3.Session]:
-    """The cluster with load balancers and their AWS account, as after `local up --with alb`."""
-    await install_into(local_cluster, lambda _: None, prepare_extras(("alb",), lambda _: None))
-    url = local_cluster.status().aws
-    assert url is not None
-    for name, value in environment(url).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("KUBECONFIG", str(local_cluster.kubeconfig))
-    yield boto3.Session()
-    await remove_endpoint(client)
-    for body in reversed(objects()):
-        with contextlib.suppress(NotFound):
-            resource = await client.resource_of(body)
-            await client.delete(resource, body["metadata"]["name"], body["metadata"].get("namespace"))
-    await install_operator(client, lambda _: None)  # without the account again
 
 
 async def remove_endpoint(client: Client) -> None:
@@ -69,14 +47,15 @@ async def remove_endpoint(client: Client) -> None:
 
 
 @pytest.fixture
-def balanced() -> dict[str, Any]:
+async def balanced(client: Client, account: boto3.Session) -> AsyncIterator[dict[str, Any]]:
     """The example with one replica, a SageMaker endpoint, and the load balancer's logs captured."""
     body = example()
     body["metadata"]["name"] = NAME
     spec = {key: value for key, value in body["spec"].items() if key not in ("autoScalingSpec", "tlsConfig")}
     capture = {"loadBalancer": {"enabled": True}}
     body["spec"] = spec | {"replicas": 1, "endpointName": NAME, "dataCapture": capture}
-    return body
+    yield body
+    await remove_endpoint(client)
 
 
 async def test_clients_outside_get_the_models_answer_and_the_access_log_has_their_calls(

@@ -64,6 +64,7 @@ class Controller:
         self.queue: WorkQueue[Key] = WorkQueue(observer=observer)
         observer.watch(self.queue.processing_for)
         metrics.workers.labels(name).set(workers)
+        metrics.errors.labels(name)  # 0 before the first one, as controller-runtime has it
 
     def on_change(self, mapper: Mapper = itself) -> OnChange:
         """A reflector's callback that queues whatever `mapper` names, for the object before and after."""

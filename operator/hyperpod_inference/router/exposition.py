@@ -44,7 +44,8 @@ class RouterMetrics(Collector):
             requests.add_metric([target.decode(), str(status)], number)
         yield requests
         yield counter("router_decisions", "Choices of a replica by reason", "reason", counts.decisions)
-        yield counter("router_refused", "Requests refused before they were whole", "code", counts.refused)
+        refused = {400: 0} | counts.refused  # a series before the first one, so that its rate has a start
+        yield counter("router_refused", "Requests refused before they were whole", "code", refused)
         yield CounterMetricFamily("router_retries", "Further replicas tried", value=counts.retries)
         yield CounterMetricFamily(
             "router_stale_connections", "Unused connections found closed", value=counts.stale

@@ -17,6 +17,7 @@ from hyperpod_inference.local import images
 from hyperpod_inference.local.agent.dcgm import computed
 from hyperpod_inference.local.servers.simulator.__main__ import Options, Running, parse, running
 from hyperpod_inference.local.servers.simulator.cache import BlockCache, Event, Full, Stored
+from hyperpod_inference.local.servers.simulator.dialects import BYTES_PER_TOKEN, p90
 from hyperpod_inference.local.servers.simulator.engine import CostModel
 from hyperpod_inference.local.servers.simulator.kv_events import END
 from hyperpod_inference.local.servers.simulator.tokens import answer, prompt_tokens, tokenize
@@ -176,3 +177,35 @@ async def test_its_times_are_told_under_vllms_names(client: aiohttp.ClientSessio
     assert f"vllm:inter_token_latency_seconds_count{labels} 4.0" in text
     assert f"vllm:time_to_first_token_seconds_count{labels} 1.0" in text
     assert (computed(text) or 0) > 0
+
+
+async def test_it_tells_the_same_under_the_names_of_other_servers() -> None:
+    options = Options(port=0, costs=FAST, blocks=64, others=("lmcache", "tgi", "lmi"))
+    async with running(options) as other, aiohttp.ClientSession(f"http://127.0.0.1:{other.port}") as session:
+        for _ in range(2):
+            async with session.post("/v1/chat/completions", json=chat("word " * 100)) as answered:
+                await answered.read()
+        async with session.get("/metrics") as page:
+            text = await page.text()
+    assert "tgi_request_queue_duration_count 2.0" in text
+    assert 'tgi_batch_inference_duration_count{method="prefill"} 2.0' in text
+    assert 'tgi_batch_forward_duration_count{method="decode"} 8.0' in text
+    assert "tgi_request_generated_tokens_sum 10.0" in text
+    assert "OutputTokens_p90 5.0" in text
+    assert "RollingBatchSize_p90 1.0" in text
+    used = other.engine.cache.used * other.engine.cache.block_size
+    assert f"lmcache:local_cache_usage {float(used * BYTES_PER_TOKEN)!r}" in text
+    assert other.engine.counts.hit / other.engine.counts.queried == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [((), 0.0), ((3,), 3.0), (range(1, 11), 9.0), ((5, 1, 1, 1, 1), 5.0)]
+)
+def test_nine_of_ten_do_not_exceed_the_90th_percentile(values: Sequence[float], expected: float) -> None:
+    assert p90([*values]) == expected
+
+
+def test_metric_names_of_an_unknown_server_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--also-metrics-of", "tgi,triton"], {})
+    assert "got ['triton'], expected some of lmcache, tgi, lmi" in capsys.readouterr().err

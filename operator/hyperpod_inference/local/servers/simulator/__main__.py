@@ -3,6 +3,7 @@
     vllm serve MODEL --port 8000 --block-size 16 --num-gpu-blocks-override 8192
         --kv-events-config '{"enable_kv_cache_events": true, "endpoint": "tcp://*:5557"}'
 
+Dashboards of other servers: `--also-metrics-of lmcache,tgi,lmi`.
 How fast it is: `--prefill-tokens-per-second`, `--decode-tokens-per-second`, `--time-scale`.
 """
 
@@ -23,6 +24,7 @@ from aiohttp import web
 
 from hyperpod_inference.local.servers.simulator.api import Api
 from hyperpod_inference.local.servers.simulator.cache import BlockCache
+from hyperpod_inference.local.servers.simulator.dialects import DIALECTS
 from hyperpod_inference.local.servers.simulator.engine import CostModel, Engine
 from hyperpod_inference.local.servers.simulator.kv_events import Publisher
 
@@ -46,6 +48,8 @@ class Options:
     topic: str = ""
     maps: bool = False
     """KV events as maps, as later versions of vLLM send them."""
+    others: tuple[str, ...] = ()
+    """Whose metric names there are beside vLLM's."""
     seed: int | None = None
     """Of the block hashes; None: another one in each process."""
 
@@ -76,6 +80,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
     parser.add_argument("--overhead-seconds", type=float, default=0.002, metavar="S")
     parser.add_argument("--tokens-per-chunk", type=int, default=1, metavar="N")
     parser.add_argument("--time-scale", type=float, default=1.0, metavar="X", help="10: ten times as fast")
+    parser.add_argument("--also-metrics-of", type=_others, default=(), metavar="NAME,NAME")
     given, ignored = parser.parse_known_args(arguments)
     if ignored:
         logger.info("ignored, without a meaning for the simulator: %s", " ".join(ignored))
@@ -99,7 +104,15 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
         replay_port=_port(replay) if enabled and replay else None,
         topic=events.get("topic", ""),
         maps=given.kv_events_as_maps,
+        others=given.also_metrics_of,
     )
+
+
+def _others(text: str) -> tuple[str, ...]:
+    asked = tuple(text.split(","))
+    if unknown := {*asked} - {*DIALECTS}:
+        raise argparse.ArgumentTypeError(f"got {sorted(unknown)}, expected some of {', '.join(DIALECTS)}")
+    return asked
 
 
 def _port(endpoint: str) -> int:
@@ -121,7 +134,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
     seed = random.getrandbits(62) if options.seed is None else options.seed
     cache = BlockCache(options.blocks, options.block_size, seed)
     engine = Engine(options.costs, cache, publisher.publish if publisher else lambda _: None)
-    app = Api(engine, options.model, options.step).application()
+    app = Api(engine, options.model, options.step, options.others).application()
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
     await runner.setup()
     try:

@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -17,10 +17,13 @@ DEFAULT_TOKENS = 16
 
 
 class Api:
-    """Handlers around one engine; `step` tokens make one chunk of a streamed answer."""
+    """Handlers around one engine; `step` tokens make one chunk of a streamed answer.
 
-    def __init__(self, engine: Engine, model: str, step: int = 1) -> None:
-        self._engine, self._model, self._step = engine, model, step
+    others: whose metric names the page of metrics has beside vLLM's.
+    """
+
+    def __init__(self, engine: Engine, model: str, step: int = 1, others: Sequence[str] = ()) -> None:
+        self._engine, self._model, self._step, self._others = engine, model, step, others
 
     def application(self) -> web.Application:
         """The routes."""
@@ -97,7 +100,7 @@ class Api:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(
-            body=exposition(self._engine, self._model),
+            body=exposition(self._engine, self._model, self._others),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )
 

@@ -5,6 +5,7 @@ Only blocks that are not in the cache cost prefill time. A request waits while t
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ from hyperpod_inference.local.servers.simulator.tokens import answer, tokenize
 from hyperpod_inference.router.metrics import GAP_BOUNDS, Histogram
 
 FIRST_TOKEN_BOUNDS = (.001, .005, .01, .02, .04, .06, .08, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10)  # fmt: skip
+ANSWER_BOUNDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+"""In tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,15 @@ class CostModel:
         return tokens / self.decode_tokens_per_second / self.scale
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A whole answer: its tokens, seconds from the first to the last, and requests computed with it."""
+
+    tokens: int
+    seconds: float
+    batch: int
+
+
 @dataclass(slots=True)
 class Counts:
     """For the metrics, in tokens and requests."""
@@ -47,6 +59,9 @@ class Counts:
     first_token: Histogram = field(default_factory=lambda: Histogram(FIRST_TOKEN_BOUNDS))
     inter_token: Histogram = field(default_factory=lambda: Histogram(GAP_BOUNDS))
     prefill_time: Histogram = field(default_factory=lambda: Histogram(FIRST_TOKEN_BOUNDS))
+    queued: Histogram = field(default_factory=lambda: Histogram(FIRST_TOKEN_BOUNDS))
+    answers: Histogram = field(default_factory=lambda: Histogram(ANSWER_BOUNDS))
+    last: deque[Finished] = field(default_factory=lambda: deque(maxlen=10))
 
 
 @dataclass(slots=True)
@@ -120,13 +135,19 @@ class Engine:
                             self.counts.inter_token.observe(self._costs.decode(1))
                         before = done
                         yield run, done
-                self.counts.generated += count
+                self._finished(count)
             finally:
                 self.counts.running -= 1
         finally:
             self.cache.release(run.chain)
             async with self._room:
                 self._room.notify_all()
+
+    def _finished(self, count: int) -> None:
+        counts = self.counts
+        counts.generated += count
+        counts.answers.observe(count)
+        counts.last.append(Finished(count, self._costs.decode(count - 1), counts.running))
 
     async def _compute(self, run: Run, began: float) -> None:
         """Wait for room, then for the time that the blocks that are not there take.
@@ -148,6 +169,7 @@ class Engine:
         start = asyncio.get_running_loop().time() if waited else max(began, self._free_at)
         takes = self._costs.prefill(len(run.prompt) - run.cached)
         self._free_at = start + takes
+        counts.queued.observe(start - began)
         counts.prefill_time.observe(takes)
         counts.first_token.observe(self._free_at - began)
         with self.busy:

@@ -1,17 +1,18 @@
 """The engine's state under vLLM's metric names, and one name for the simulated GPU of the local nodes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from hyperpod_inference.local.servers.simulator.dialects import DIALECTS
 from hyperpod_inference.local.servers.simulator.engine import Engine
 from hyperpod_inference.router.exposition import cumulative
 
 
 class _Collector:
-    def __init__(self, engine: Engine, model: str) -> None:
-        self._engine, self._model = engine, model
+    def __init__(self, engine: Engine, model: str, others: Sequence[str]) -> None:
+        self._engine, self._model, self._others = engine, model, others
 
     def collect(self) -> Iterable[Metric]:
         counts, cache = self._engine.counts, self._engine.cache
@@ -50,10 +51,12 @@ class _Collector:
             times = HistogramMetricFamily(name, name.partition(":")[2], labels=[*labels])
             times.add_metric([*labels.values()], buckets, sum_value=total)
             yield times
+        for other in self._others:
+            yield from DIALECTS[other](self._engine)
 
 
-def exposition(engine: Engine, model: str) -> bytes:
-    """The page of `/metrics`."""
+def exposition(engine: Engine, model: str, others: Sequence[str] = ()) -> bytes:
+    """The page of `/metrics`; others: servers and caches whose names it has as well."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(engine, model))
+    registry.register(_Collector(engine, model, others))
     return generate_latest(registry)
