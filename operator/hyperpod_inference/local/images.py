@@ -115,6 +115,7 @@ TABLE: tuple[Image, ...] = (
     Image("pause:*", (*_BOX, "sleep"), "waits", ("infinity",)),
     _box("sleep", "waits: sleep SECONDS|infinity"),
     _box("crash", "writes lines, then exits with a code: crash [--code N] [--after SECONDS] [LINE...]"),
+    _box("http-sink", "logs what is POSTed, a line each, and answers {}: http-sink [--port N]"),
     _box("http-echo", "answers HTTP: http-echo [--port N] [--text TEXT] [--unready-file PATH]"),
 )
 

@@ -33,10 +33,11 @@ def workload(observed: Observed, instance_types: Sequence[str]) -> Verdict:
 
 
 def _incomplete(observed: Observed, rollout: Rollout, where: str) -> Verdict:
-    refusal = refusal_of_pods(observed.deployment or {})
+    deployment = observed.deployment or {}
+    refusal = refusal_of_pods(deployment)
     if refusal is not None:
         verdict = _pods_refused(rollout, refusal)
-        return replace(verdict, message=in_fields_of(observed.deployment, verdict.message))
+        return replace(verdict, message=in_fields_of(deployment, verdict.message))
     found = causes_of(observed.pods, observed.events)
     if found:
         return _because(rollout, found, where)

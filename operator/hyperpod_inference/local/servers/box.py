@@ -30,8 +30,11 @@ def main(arguments: Sequence[str]) -> int:
     echo.add_argument("--port", type=int, default=8080)
     echo.add_argument("--text", default="hello")
     echo.add_argument("--unready-file", type=Path, help="answer 503 on /ready while this file exists")
+    sink = programs.add_parser("http-sink")
+    sink.add_argument("--port", type=int, default=4318)
     options = parser.parse_args(arguments)
-    return {"sleep": _sleep, "crash": _crash, "http-echo": _echo}[options.program](options)
+    known = {"sleep": _sleep, "crash": _crash, "http-echo": _echo, "http-sink": _sink}
+    return known[options.program](options)
 
 
 def _leave(number: int, _: FrameType | None) -> None:
@@ -55,7 +58,7 @@ def _crash(options: argparse.Namespace) -> int:
 
 
 def _echo(options: argparse.Namespace) -> int:
-    address = os.environ.get("HYPERPOD_LOCAL_POD_IP", "127.0.0.1")
+    address = _address()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -75,8 +78,35 @@ def _echo(options: argparse.Namespace) -> int:
             sys.stdout.write(f"{text % arguments}\n")
             sys.stdout.flush()
 
-    with ThreadingHTTPServer((address, options.port), Handler) as server:
-        sys.stdout.write(f"listening on {address}:{options.port}\n")
+    return _serve(Handler, options.port)
+
+
+def _sink(options: argparse.Namespace) -> int:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            """Take it, and log it as a line."""
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            sys.stdout.write(json.dumps({"path": self.path, "body": body.decode("utf-8", "replace")}) + "\n")
+            sys.stdout.flush()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, text: str, *arguments: object) -> None:
+            """Only what was POSTed."""
+
+    return _serve(Handler, options.port)
+
+
+def _address() -> str:
+    return os.environ.get("HYPERPOD_LOCAL_POD_IP", "127.0.0.1")
+
+
+def _serve(handler: type[BaseHTTPRequestHandler], port: int) -> int:
+    with ThreadingHTTPServer((_address(), port), handler) as server:
+        sys.stdout.write(f"listening on {_address()}:{port}\n")
         sys.stdout.flush()
         server.serve_forever()
     return 0
