@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Aws
-from aws_cdk import aws_eks as eks
 from constructs import Construct
 
+from hyperpod_constructs.later import Bindings
 from hyperpod_inference.installation.errors import require
 from hyperpod_inference.installation.values import NAMESPACE, PRINCIPAL_ARN, check, check_all
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_eks as eks
+else:
+    eks = Bindings("aws_eks")
 
 
 class AccessPolicy(StrEnum):

@@ -4,6 +4,7 @@ The packs are registered in `checks.py`. Ids are written with the pack's prefix:
 the acknowledgement, with its reason, in `validation-report.json`.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from aws_cdk import Acknowledgment, CfnResource, Validations
@@ -27,6 +28,16 @@ def acknowledge(construct: IConstruct, rule: str, reason: str, *packs: str) -> N
         Acknowledgment(id=f"{pack}::{pack}-{rule}", reason=reason) for pack in packs or (AWS_SOLUTIONS,)
     ]
     Validations.of(construct).acknowledge(*acknowledgements)
+
+
+def acknowledge_all(construct: IConstruct, findings: Mapping[str, str]) -> None:
+    """Accept findings of AwsSolutions on `construct`: rule to reason."""
+    accepted = [
+        Acknowledgment(id=f"{AWS_SOLUTIONS}::{AWS_SOLUTIONS}-{rule}", reason=reason)
+        for rule, reason in findings.items()
+    ]
+    if accepted:
+        Validations.of(construct).acknowledge(*accepted)
 
 
 def skip_checkov(resource: IConstruct | None, check: str, reason: str) -> None:

@@ -6,13 +6,13 @@ named in `existing` and left alone. Names and versions are `hyperpod_inference.i
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Stack
-from aws_cdk import aws_eks as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from hyperpod_constructs.later import Bindings
 from hyperpod_inference.installation.addon_configuration import RESOLVE_CONFLICTS, AddonConfiguration
 from hyperpod_inference.installation.addons import AddonOptions, default_version
 from hyperpod_inference.installation.compatibility import (
@@ -22,6 +22,11 @@ from hyperpod_inference.installation.compatibility import (
     check_inference_version,
     check_pair,
 )
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_eks as eks
+else:
+    eks = Bindings("aws_eks")
 
 Options = Mapping[str, AddonOptions]
 NO_OPTIONS: Final[Options] = MappingProxyType({})

@@ -8,10 +8,9 @@ behind custom resources. :class:`EksCluster` and :class:`ExistingEksCluster` off
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from aws_cdk import Aws
-from aws_cdk import aws_eks as eks
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -19,6 +18,7 @@ from constructs import Construct
 from hyperpod_constructs.access_entries import AccessEntry, AccessPolicy, make_entry
 from hyperpod_constructs.acknowledge import acknowledge
 from hyperpod_constructs.addons import AddonSet, Options
+from hyperpod_constructs.later import Bindings
 from hyperpod_constructs.role_reasons import aws_policy
 from hyperpod_constructs.trust import OidcIssuer
 from hyperpod_inference.installation.addons import NODE_ADDONS
@@ -34,6 +34,11 @@ from hyperpod_inference.installation.values import (
     check_all,
     check_cidr,
 )
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_eks as eks
+else:
+    eks = Bindings("aws_eks")
 
 
 class ControlPlaneLog(StrEnum):

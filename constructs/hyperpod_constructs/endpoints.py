@@ -6,36 +6,67 @@ tables. Sits beside `network.py`, or on a VPC that exists.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from aws_cdk import aws_ec2 as ec2
+import jsii
 from constructs import Construct
 
+from hyperpod_constructs.later import Bindings
 from hyperpod_inference.installation.errors import require, require_one_of
 
-_SERVICES: Final = {
-    "acm-pca": ec2.InterfaceVpcEndpointAwsService.PRIVATE_CERTIFICATE_AUTHORITY,
-    "ec2": ec2.InterfaceVpcEndpointAwsService.EC2,
-    "ec2messages": ec2.InterfaceVpcEndpointAwsService.EC2_MESSAGES,
-    "ecr.api": ec2.InterfaceVpcEndpointAwsService.ECR,
-    "ecr.dkr": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
-    "eks": ec2.InterfaceVpcEndpointAwsService.EKS,
-    "eks-auth": ec2.InterfaceVpcEndpointAwsService.EKS_AUTH,
-    "elasticloadbalancing": ec2.InterfaceVpcEndpointAwsService.ELASTIC_LOAD_BALANCING,
-    "logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
-    "monitoring": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
-    "sagemaker.api": ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_API,
-    "sagemaker.runtime": ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
-    "ssm": ec2.InterfaceVpcEndpointAwsService.SSM,
-    "ssmmessages": ec2.InterfaceVpcEndpointAwsService.SSM_MESSAGES,
-    "sts": ec2.InterfaceVpcEndpointAwsService.STS,
-}
+if TYPE_CHECKING:
+    from aws_cdk import aws_ec2 as ec2
+else:
+    ec2 = Bindings("aws_ec2")
+
+_SERVICES: Final = (
+    "acm-pca",
+    "ec2",
+    "ec2messages",
+    "ecr.api",
+    "ecr.dkr",
+    "eks",
+    "eks-auth",
+    "elasticloadbalancing",
+    "logs",
+    "monitoring",
+    "sagemaker.api",
+    "sagemaker.runtime",
+    "ssm",
+    "ssmmessages",
+    "sts",
+)
 
 DEFAULT_SERVICES: Final = ("ecr.api", "ecr.dkr", "sagemaker.api", "sts")
 """With NAT: image layers, the operator's own calls and role tokens stay off the internet."""
 
-CLOSED_NETWORK_SERVICES: Final = tuple(_SERVICES)
+CLOSED_NETWORK_SERVICES: Final = _SERVICES
 """Without NAT: everything that nodes, the operator and its controllers call."""
+
+
+class _RouteTable(Protocol):
+    @property
+    def route_table_id(self) -> str: ...
+
+
+class _Subnet(Protocol):
+    @property
+    def subnet_id(self) -> str: ...
+    @property
+    def route_table(self) -> _RouteTable: ...
+
+
+class VpcLike(Protocol):
+    """What the parts need to know of a VPC; an `ec2.IVpc` is one."""
+
+    @property
+    def vpc_id(self) -> str: ...
+    @property
+    def public_subnets(self) -> Sequence[_Subnet]: ...
+    @property
+    def private_subnets(self) -> Sequence[_Subnet]: ...
+    @property
+    def isolated_subnets(self) -> Sequence[_Subnet]: ...
 
 
 class Endpoints(Construct):
@@ -57,7 +88,7 @@ class Endpoints(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        vpc: ec2.IVpc,
+        vpc: VpcLike,
         cidr: str,
         services: Sequence[str] = DEFAULT_SERVICES,
     ) -> None:
@@ -71,37 +102,52 @@ class Endpoints(Construct):
             self,
             "S3",
             vpc_id=vpc.vpc_id,
-            service_name=ec2.GatewayVpcEndpointAwsService.S3.name,
+            service_name=_name(ec2.GatewayVpcEndpointAwsService("s3")),
             vpc_endpoint_type="Gateway",
             route_table_ids=_route_tables(vpc),
         )
         self.security_group = self._guard(vpc, cidr)
-        self.interfaces = {service: self._interface(vpc, service) for service in services}
+        subnets = [subnet.subnet_id for subnet in vpc.private_subnets or vpc.isolated_subnets]
+        self.interfaces = {name: self._interface(vpc.vpc_id, subnets, name) for name in services}
 
-    def _guard(self, vpc: ec2.IVpc, cidr: str) -> ec2.SecurityGroup:
-        group = ec2.SecurityGroup(
-            self,
-            "SecurityGroup",
-            vpc=vpc,
-            description="HTTPS from the VPC to its interface endpoints",
-            allow_all_outbound=False,
+    def _guard(self, vpc: VpcLike, cidr: str) -> ec2.CfnSecurityGroup:
+        nothing = ec2.CfnSecurityGroup.EgressProperty(  # without a rule, everything may go out
+            cidr_ip="255.255.255.255/32",
+            description="Disallow all traffic",
+            from_port=252,
+            ip_protocol="icmp",
+            to_port=86,
         )
-        group.add_ingress_rule(ec2.Peer.ipv4(cidr), ec2.Port.tcp(443), "HTTPS from the VPC")
-        return group
+        https = ec2.CfnSecurityGroup.IngressProperty(
+            cidr_ip=cidr, description="HTTPS from the VPC", from_port=443, ip_protocol="tcp", to_port=443
+        )
+        return ec2.CfnSecurityGroup(
+            Construct(self, "SecurityGroup"),
+            "Resource",
+            vpc_id=vpc.vpc_id,
+            group_description="HTTPS from the VPC to its interface endpoints",
+            security_group_egress=[nothing],
+            security_group_ingress=[https],
+        )
 
-    def _interface(self, vpc: ec2.IVpc, service: str) -> ec2.InterfaceVpcEndpoint:
-        return ec2.InterfaceVpcEndpoint(
-            self,
-            "".join(word.capitalize() for word in service.replace("-", ".").split(".")),
-            vpc=vpc,
-            service=_SERVICES[service],
+    def _interface(self, vpc_id: str, subnet_ids: list[str], name: str) -> ec2.CfnVPCEndpoint:
+        return ec2.CfnVPCEndpoint(
+            Construct(self, "".join(word.capitalize() for word in name.replace("-", ".").split("."))),
+            "Resource",
+            vpc_id=vpc_id,
+            service_name=_name(ec2.InterfaceVpcEndpointAwsService(name)),
+            vpc_endpoint_type="Interface",
             private_dns_enabled=True,
-            security_groups=[self.security_group],
-            open=False,
-            subnets=ec2.SubnetSelection(subnets=vpc.private_subnets or vpc.isolated_subnets),
+            security_group_ids=[self.security_group.attr_group_id],
+            subnet_ids=subnet_ids,
         )
 
 
-def _route_tables(vpc: ec2.IVpc) -> list[str]:
+def _name(service: ec2.InterfaceVpcEndpointAwsService | ec2.GatewayVpcEndpointAwsService) -> str:
+    """As `com.amazonaws.REGION.sts`; the CDK knows the regions that say it otherwise."""
+    return str(jsii.get(service, "name"))
+
+
+def _route_tables(vpc: VpcLike) -> list[str]:
     subnets = [*vpc.public_subnets, *vpc.private_subnets, *vpc.isolated_subnets]
     return list(dict.fromkeys(subnet.route_table.route_table_id for subnet in subnets))

@@ -1,13 +1,19 @@
 """The flow log of the VPC in `network.py`: who talked to whom, kept in CloudWatch Logs."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Aws, RemovalPolicy, Stack
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from constructs import Construct
+
+from hyperpod_constructs.later import Bindings
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_ec2 as ec2
+    from aws_cdk import aws_logs as logs
+else:
+    ec2, logs = Bindings("aws_ec2"), Bindings("aws_logs")
 
 _WRITE: Final = (
     "logs:CreateLogStream",
@@ -23,7 +29,7 @@ class FlowLog(Construct):
         vpc_id: the VPC.
         encryption_key: encrypts the log group, and its policy is extended for that; default a key owned by
             CloudWatch Logs.
-        retention: how long records stay; default one year.
+        retention_days: how long records stay, of the spans that CloudWatch knows; default one year.
     """
 
     def __init__(
@@ -33,16 +39,16 @@ class FlowLog(Construct):
         *,
         vpc_id: str,
         encryption_key: kms.IKey | None = None,
-        retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+        retention_days: int = 365,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.log_group = logs.LogGroup(
-            self,
-            "LogGroup",
-            retention=retention,
-            encryption_key=encryption_key,
-            removal_policy=RemovalPolicy.RETAIN,
+        self.log_group = logs.CfnLogGroup(
+            Construct(self, "LogGroup"),
+            "Resource",
+            retention_in_days=retention_days,
+            kms_key_id=encryption_key.key_arn if encryption_key else None,
         )
+        self.log_group.apply_removal_policy(RemovalPolicy.RETAIN)
         if encryption_key is not None:
             _let_logs_use(encryption_key)
         ec2.CfnFlowLog(
@@ -59,9 +65,7 @@ class FlowLog(Construct):
 
     def _group_arn(self) -> str:
         """The log group's ARN without the `:*` that CloudFormation's own attribute ends with."""
-        return Stack.of(self).format_arn(
-            service="logs", resource=f"log-group:{self.log_group.log_group_name}"
-        )
+        return Stack.of(self).format_arn(service="logs", resource=f"log-group:{self.log_group.ref}")
 
     def _role(self) -> iam.Role:
         role = iam.Role(
@@ -76,7 +80,7 @@ class FlowLog(Construct):
         iam.ManagedPolicy(
             self,
             "Write",
-            statements=[iam.PolicyStatement(actions=list(_WRITE), resources=[self.log_group.log_group_arn])],
+            statements=[iam.PolicyStatement(actions=list(_WRITE), resources=[self.log_group.attr_arn])],
             roles=[role],
         )
         return role

@@ -7,21 +7,27 @@ Made on an EKS cluster from `eks_cluster.py` from the groups in `instance_groups
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from aws_cdk import Tags
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from hyperpod_constructs.acknowledge import REGULATORY, acknowledge
 from hyperpod_constructs.eks_cluster import EksClusterLike
+from hyperpod_constructs.endpoints import VpcLike
 from hyperpod_constructs.instance_groups import render
+from hyperpod_constructs.later import Bindings
 from hyperpod_constructs.node_roles import cluster_role, node_role
 from hyperpod_inference.installation.errors import PropertyError, require
 from hyperpod_inference.installation.instance_groups import DEFAULT_INSTANCE_GROUPS, InstanceGroup
 from hyperpod_inference.installation.values import CLUSTER_ARN, CLUSTER_NAME, SUBNET_ID, check, check_all
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_ec2 as ec2
+    from aws_cdk import aws_sagemaker as sagemaker
+else:
+    ec2, sagemaker = Bindings("aws_ec2"), Bindings("aws_sagemaker")
 
 
 class NodeRecovery(StrEnum):
@@ -134,7 +140,7 @@ class HyperPodCluster(Construct):
         props: HyperPodClusterProps = _DEFAULTS,
         *,
         eks_cluster: EksClusterLike,
-        vpc: ec2.IVpc,
+        vpc: VpcLike,
         subnet_ids: Sequence[str],
     ) -> None:
         super().__init__(scope, construct_id)
@@ -145,7 +151,7 @@ class HyperPodCluster(Construct):
         self._permissions: list[iam.ManagedPolicy] = []
         self.node_role = props.node_role or self._node_role(props, eks_cluster, subnet_ids)
         self.cluster_role = self._cluster_role(props.autoscaling)
-        groups = [_security_group_of(self, eks_cluster), self._between_nodes(vpc)]
+        groups = [_security_group_of(self, eks_cluster), self._between_nodes(vpc.vpc_id)]
         role = self.node_role.role_arn
         self.resource = sagemaker.CfnCluster(
             self,
@@ -191,12 +197,19 @@ class HyperPodCluster(Construct):
         self._permissions.append(policy)
         return role
 
-    def _between_nodes(self, vpc: ec2.IVpc) -> str:
+    def _between_nodes(self, vpc_id: str) -> str:
         """EFA asks for rules to and from the group itself; the cluster's own group lacks the outgoing one."""
-        group = ec2.SecurityGroup(
-            self, "NodeSecurityGroup", vpc=vpc, description="HyperPod instances among themselves"
+        anywhere = ec2.CfnSecurityGroup.EgressProperty(
+            cidr_ip="0.0.0.0/0", description="Allow all outbound traffic by default", ip_protocol="-1"
         )
-        itself = group.security_group_id
+        group = ec2.CfnSecurityGroup(
+            Construct(self, "NodeSecurityGroup"),
+            "Resource",
+            vpc_id=vpc_id,
+            group_description="HyperPod instances among themselves",
+            security_group_egress=[anywhere],
+        )
+        itself = group.attr_group_id
         incoming = ec2.CfnSecurityGroupIngress(
             self,
             "FromNodes",

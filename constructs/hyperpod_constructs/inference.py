@@ -225,7 +225,7 @@ class HyperPodInference(Construct):
             "HyperPod",
             given,
             eks_cluster=self.eks_cluster,
-            vpc=network.vpc,
+            vpc=network.places if isinstance(network, Network) else network.vpc,
             subnet_ids=network.private_subnet_ids,
         )
         if isinstance(self.eks_cluster, EksCluster):

@@ -1,10 +1,15 @@
 """Instance groups as CloudFormation takes them. The values are `hyperpod_inference.installation`'s."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from aws_cdk import aws_sagemaker as sagemaker
-
+from hyperpod_constructs.later import Bindings
 from hyperpod_inference.installation.instance_groups import Capacity, InstanceGroup
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_sagemaker as sagemaker
+else:
+    sagemaker = Bindings("aws_sagemaker")
 
 _Cluster = sagemaker.CfnCluster
 

@@ -8,10 +8,10 @@ instead.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Protocol
 
 from aws_cdk import Aws, CfnTag, Fn, Stack
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from constructs import Construct, DependencyGroup
 
@@ -19,11 +19,42 @@ from hyperpod_constructs.acknowledge import REGULATORY, acknowledge
 from hyperpod_constructs.address_plan import MAX_ZONES, Zone, plan
 from hyperpod_constructs.endpoints import CLOSED_NETWORK_SERVICES, DEFAULT_SERVICES, Endpoints
 from hyperpod_constructs.flow_log import FlowLog
+from hyperpod_constructs.later import Bindings
 from hyperpod_inference.installation.errors import require
 from hyperpod_inference.installation.settings import DEFAULT_CIDR
 from hyperpod_inference.installation.values import ZONE, check_all
 
+if TYPE_CHECKING:
+    from aws_cdk import aws_ec2 as ec2
+else:
+    ec2 = Bindings("aws_ec2")
+
 _Subnet = tuple[ec2.CfnSubnet, ec2.CfnRouteTable]
+
+
+@dataclass(frozen=True)
+class RouteTable:
+    """Its id."""
+
+    route_table_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A subnet and its route table."""
+
+    subnet_id: str
+    route_table: RouteTable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """A VPC and its subnets by their ids: as much of `ec2.IVpc` as the other parts read."""
+
+    vpc_id: str
+    public_subnets: tuple[Place, ...]
+    private_subnets: tuple[Place, ...]
+    isolated_subnets: tuple[Place, ...] = ()
 
 
 class NetworkLike(Protocol):
@@ -52,7 +83,9 @@ class ExistingNetwork:
     @property
     def private_subnet_ids(self) -> list[str]:
         """Ids of the chosen subnets."""
-        chosen = self.subnets or ec2.SubnetSelection(subnets=self.vpc.private_subnets)
+        if self.subnets is None:
+            return [subnet.subnet_id for subnet in self.vpc.private_subnets]
+        chosen = self.subnets
         ids = self.vpc.select_subnets(
             availability_zones=chosen.availability_zones,
             one_per_az=chosen.one_per_az,
@@ -101,7 +134,8 @@ class Network(Construct):
         encryption_key: encrypts the flow log; default a key owned by CloudWatch Logs.
 
     Attributes:
-        vpc: the VPC for other constructs.
+        vpc: the VPC for other constructs, made when first asked for.
+        places: the ids of the same.
         private_subnet_ids: one for each zone.
         endpoints: the endpoints.
         connectivity: depend on it to start after, and be deleted before, the routes and endpoints.
@@ -131,9 +165,11 @@ class Network(Construct):
         private = self._private_side(self._nat(public, props.nat_gateways))
         FlowLog(self, "FlowLog", vpc_id=self._vpc.attr_vpc_id, encryption_key=encryption_key)
         self.private_subnet_ids = [subnet.attr_subnet_id for subnet, _ in private]
-        self.vpc: ec2.IVpc = self._as_vpc(public, private)
+        self.places = Places(
+            vpc_id=self._vpc.attr_vpc_id, public_subnets=_placed(public), private_subnets=_placed(private)
+        )
         self.endpoints = Endpoints(
-            self, "Endpoints", vpc=self.vpc, cidr=props.cidr, services=_endpoint_services(props)
+            self, "Endpoints", vpc=self.places, cidr=props.cidr, services=_endpoint_services(props)
         )
         self.connectivity.add(self.endpoints)
         self._acknowledge()
@@ -226,22 +262,23 @@ class Network(Construct):
         self.connectivity.add(route)
         return route
 
-    def _as_vpc(
-        self,
-        public: list[_Subnet],
-        private: list[_Subnet],
-    ) -> ec2.IVpc:
-        return ec2.Vpc.from_vpc_attributes(
+    @cached_property
+    def vpc(self) -> ec2.IVpc:
+        """For constructs that ask for one."""
+        from aws_cdk import aws_ec2
+
+        public, private = self.places.public_subnets, self.places.private_subnets
+        return aws_ec2.Vpc.from_vpc_attributes(
             self,
             "Ref",
             vpc_id=self._vpc.attr_vpc_id,
             vpc_cidr_block=self._cidr,
             region=Aws.REGION,
             availability_zones=[zone.name for zone in self._zones],
-            public_subnet_ids=[subnet.attr_subnet_id for subnet, _ in public],
-            public_subnet_route_table_ids=[table.attr_route_table_id for _, table in public],
-            private_subnet_ids=[subnet.attr_subnet_id for subnet, _ in private],
-            private_subnet_route_table_ids=[table.attr_route_table_id for _, table in private],
+            public_subnet_ids=[each.subnet_id for each in public],
+            public_subnet_route_table_ids=[each.route_table.route_table_id for each in public],
+            private_subnet_ids=[each.subnet_id for each in private],
+            private_subnet_route_table_ids=[each.route_table.route_table_id for each in private],
         )
 
     def _name_tag(self, part: str = "") -> CfnTag:
@@ -262,6 +299,13 @@ class Network(Construct):
                 "The public subnets hold the NAT gateways and internet-facing load balancers only.",
                 *REGULATORY,
             )
+
+
+def _placed(subnets: list[_Subnet]) -> tuple[Place, ...]:
+    return tuple(
+        Place(subnet_id=subnet.attr_subnet_id, route_table=RouteTable(table.attr_route_table_id))
+        for subnet, table in subnets
+    )
 
 
 def _endpoint_services(props: NetworkProps) -> Sequence[str]:

@@ -7,7 +7,7 @@ from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from hyperpod_constructs.acknowledge import acknowledge
+from hyperpod_constructs.acknowledge import acknowledge, acknowledge_all
 from hyperpod_constructs.eks_cluster import EksClusterLike
 from hyperpod_constructs.policy_documents import statements
 from hyperpod_constructs.role_reasons import ANY_RESOURCE, aws_policy, resource
@@ -55,8 +55,7 @@ def node_role(
         granted += _reads(number, folder)
         acknowledge(role, resource(f"s3:::{_path(folder)}/*"), "The lifecycle scripts of this one folder.")
     policy = iam.ManagedPolicy(role, "NodePolicy", statements=granted, roles=[role])
-    for finding, reason in _NODE_FINDINGS.items():
-        acknowledge(role, finding, reason)
+    acknowledge_all(role, _NODE_FINDINGS)
     return role, policy
 
 

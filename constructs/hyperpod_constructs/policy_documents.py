@@ -10,11 +10,10 @@ from hyperpod_inference.installation.roles import statements as raw_statements
 
 def statements(document: str) -> list[iam.PolicyStatement]:
     """The statements of a policy document, in file order. The files say `arn:aws:` as AWS's own do."""
-    return [iam.PolicyStatement.from_json(_in_partition(entry)) for entry in raw_statements(document)]
+    here = f"arn:{Aws.PARTITION}:"
+    return [iam.PolicyStatement.from_json(_in_partition(entry, here)) for entry in raw_statements(document)]
 
 
-def _in_partition(statement: dict[str, Any]) -> dict[str, Any]:
-    resources = [
-        resource.replace("arn:aws:", f"arn:{Aws.PARTITION}:", 1) for resource in statement["Resource"]
-    ]
+def _in_partition(statement: dict[str, Any], here: str) -> dict[str, Any]:
+    resources = [resource.replace("arn:aws:", here, 1) for resource in statement["Resource"]]
     return statement | {"Resource": resources}

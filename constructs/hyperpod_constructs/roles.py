@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, DependencyGroup
 
-from hyperpod_constructs.acknowledge import acknowledge, skip_checkov
+from hyperpod_constructs.acknowledge import acknowledge, acknowledge_all, skip_checkov
 from hyperpod_constructs.naming import TLS_BUCKET_PREFIX, unique_suffix
 from hyperpod_constructs.policy_documents import statements
 from hyperpod_constructs.role_reasons import CHECKOV, REASONS
@@ -81,8 +81,7 @@ class ServiceAccountRole(Construct):
             policy = self.allow("Policy", statements(spec.document))
             if why := CHECKOV.get(spec.key):
                 skip_checkov(policy.node.default_child, *why)
-        for finding, reason in REASONS.get(spec.key, {}).items():
-            acknowledge(self, finding, reason)
+        acknowledge_all(self, REASONS.get(spec.key, {}))
 
     def _role(self, spec: RoleSpec, pods: Pods, identity: Identity) -> iam.Role:
         name = f"{spec.name_prefix}-{unique_suffix(self)}" if spec.name_prefix else None

@@ -7,7 +7,6 @@ first, install the chart, deploy the second. docs/install.md has the commands.
 """
 
 from aws_cdk import App, CfnOutput, Environment, Fn, Stack
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -128,6 +127,8 @@ class InferenceStack(Stack):
         if settings.vpc_id is None:
             return _new_network(settings)
         subnets = settings.subnet_ids
+        from aws_cdk import aws_ec2 as ec2
+
         vpc = ec2.Vpc.from_vpc_attributes(
             self,
             "ExistingVpc",

@@ -6,15 +6,20 @@ that it needs no custom resource and no Lambda.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from aws_cdk import Aws, Fn
-from aws_cdk import aws_eks as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from hyperpod_constructs.later import Bindings
 from hyperpod_inference.installation.trust import POD_IDENTITY_SERVICE, ServiceAccount, irsa_trust
 from hyperpod_inference.installation.values import OIDC_PROVIDER_ARN, check
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_eks as eks
+else:
+    eks = Bindings("aws_eks")
 
 
 @dataclass(frozen=True, kw_only=True)
