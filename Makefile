@@ -103,6 +103,15 @@ pictures: setup $(PICTURES)/.stamp  ## The same for some minutes longer, and wha
 	@$(MAKE) --no-print-directory prometheus
 	@$(PICTURES)/bin/python charts/hyperpod_charts/dashboards/pictures.py $(PANELS) docs/pictures
 
+HELM ?= $(VENV)/helm/helm
+.PHONY: helm
+helm: setup $(HELM)  ## The Helm chart in the hands of Helm, HELM=/its/path or built with Go: install, upgrade, uninstall
+	@HYPERPOD_HELM=$(abspath $(HELM)) $(BIN)/python -m pytest tests/charts/test_helm_itself.py -v $(PYTEST_ARGS)
+
+$(VENV)/helm/helm: tests/charts/helm/go.mod
+	@echo "==> Helm into $(VENV)/helm, built with Go (2 to 4 minutes the first time)"
+	@cd tests/charts/helm && GOFLAGS=-mod=readonly GOWORK=off go build -o $(CURDIR)/$@ helm.sh/helm/v3/cmd/helm
+
 # Of no use without Go or a network, and no hindrance: the test that reads it is passed over then.
 .PHONY: keda-module
 keda-module:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hyperpod_charts.synth import manifests
 from hyperpod_inference.api.settings import OperatorSettings
 
 Body = dict[str, Any]
+Comparable = Callable[[Body], Body]
 FILES = helm.files()
 load = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CONDITION = re.compile(r"\{\{- if \.Values\.([\w.]+) \}\}")
@@ -64,40 +66,23 @@ def objects(values: Body, namespace: str) -> dict[tuple[str, str], Body]:
     return found
 
 
-def comparable(body: Body) -> Body:
-    """Without what only Helm's form has: empty blocks, variables that are not set, the mark to keep CRDs."""
-    metadata = dict(body["metadata"])
-    annotations = {
-        key: each for key, each in (metadata.pop("annotations", None) or {}).items() if key not in helm.KEEP
-    }
-    body = body | {"metadata": metadata | ({"annotations": annotations} if annotations else {})}
-    if body["kind"] == "Deployment":
-        (container,) = body["spec"]["template"]["spec"]["containers"]
-        if "env" in container:
-            container["env"] = [each for each in container["env"] if each.get("value") != ""]
-    return body
-
-
 def of_charts(settings: OperatorSettings, **choices: Any) -> dict[tuple[str, str], Body]:
     """What the charts make, without the Namespace, which `helm install --create-namespace` makes."""
     made = manifests(settings, example=False, **choices)
-    return {
-        (body["kind"], body["metadata"]["name"]): comparable(body)
-        for body in made
-        if body["kind"] != "Namespace"
-    }
+    return {(body["kind"], body["metadata"]["name"]): body for body in made if body["kind"] != "Namespace"}
 
 
-def of_helm(values: Body, namespace: str) -> dict[tuple[str, str], Body]:
-    return {key: comparable(body) for key, body in objects(values, namespace).items()}
+def compared(found: dict[tuple[str, str], Body], comparable: Comparable) -> dict[tuple[str, str], Body]:
+    return {key: comparable(body) for key, body in found.items()}
 
 
-def test_with_its_defaults_it_installs_what_the_charts_install() -> None:
-    assert of_helm(helm.values(), "hyperpod-inference-system") == of_charts(OperatorSettings())
+def test_with_its_defaults_it_installs_what_the_charts_install(comparable: Comparable) -> None:
+    of_helm = compared(objects(helm.values(), "hyperpod-inference-system"), comparable)
+    assert of_helm == compared(of_charts(OperatorSettings()), comparable)
 
 
 def test_with_every_value_set_it_installs_what_the_charts_install_with_the_same_choices(
-    chart_settings: OperatorSettings,
+    chart_settings: OperatorSettings, comparable: Comparable
 ) -> None:
     settings = chart_settings.model_copy(
         update={"namespace": "models", "enable_custom_service_accounts": True}
@@ -111,7 +96,7 @@ def test_with_every_value_set_it_installs_what_the_charts_install_with_the_same_
         "dashboards": {"enabled": True},
         "strictScheduler": {"enabled": True, "image": "registry.example.com/kube-scheduler:v1.33.1"},
     }
-    assert of_helm(values, "models") == of_charts(
+    of_charts_so = of_charts(
         settings,
         image=values["image"],
         replicas=3,
@@ -120,6 +105,7 @@ def test_with_every_value_set_it_installs_what_the_charts_install_with_the_same_
         dashboards=True,
         scheduler_image=values["strictScheduler"]["image"],
     )
+    assert compared(objects(values, "models"), comparable) == compared(of_charts_so, comparable)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -55,6 +56,14 @@ def test_the_folder_is_applied_with_kustomize_and_every_object_is_taken(
     lines = taken(control_plane, "-k", str(tmp_path))
     assert len(lines) == len(manifests(IN_DEFAULT, **choices))  # type: ignore[arg-type]
     assert all(line.endswith("serverside-applied (server dry run)") for line in lines), lines
+
+
+async def test_the_cluster_says_its_version_as_kubernetes_does_for_helm_reads_it(
+    control_plane: LocalCluster,
+) -> None:
+    async with Client(load(control_plane.kubeconfig)) as client:
+        version = await client.request("GET", "/version")
+    assert re.fullmatch(r"v1\.\d+\.\d+", version["gitVersion"])
 
 
 async def test_every_example_is_admitted(control_plane: LocalCluster) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,11 @@ def test_a_build_lands_in_the_cache_under_its_key(tmp_path, host, told, go) -> N
     steps = [one for one in told if one.step == gobuild.STEP]
     assert [one.state for one in steps] == ["started", "done"]
     assert steps[0].expected is not None
+
+
+def test_what_is_written_into_a_program_is_part_of_its_key(tmp_path) -> None:
+    other = replace(cached.BUILT, stamps=("k8s.io/component-base/version.gitVersion=v1.0.0",))
+    assert other.path(tmp_path) != cached.BUILT.path(tmp_path)
 
 
 def test_a_failed_build_quotes_go_names_the_remedy_and_leaves_nothing(tmp_path, host, told, go) -> None:

@@ -13,10 +13,12 @@ from hyperpod_inference.local.inside.components import CONTROL_PLANE
 from hyperpod_inference.local.programs.goprogram import GoProgram, architecture
 
 DOWNLOAD_VERSION = "v1.34.1"
+_VERSION = "v1.34.4"
+_MAJOR, _MINOR, _ = _VERSION.removeprefix("v").split(".")
 BUILT = GoProgram(
     name="controlplane",
     binary="hyperpod-controlplane",
-    version="v1.34.4",
+    version=_VERSION,
     source=Path(__file__).parent / "controlplane",
     packages=2500,
     compiling=900,
@@ -24,6 +26,12 @@ BUILT = GoProgram(
     # Linking the largest package was seen at 1.6 GiB; the build cache of an empty machine grows to 3 GiB.
     memory=2 * 2**30,
     disk=5 * 2**30,
+    # Else /version says v0.0.0-master, which Helm takes for a cluster too old for any chart.
+    stamps=tuple(
+        f"k8s.io/{package}.{variable}={value}"
+        for package in ("component-base/version", "client-go/pkg/version")
+        for variable, value in (("gitVersion", _VERSION), ("gitMajor", _MAJOR), ("gitMinor", _MINOR))
+    ),
 )
 """The control plane as one program."""
 

@@ -50,7 +50,8 @@ def _build(go: str, program: GoProgram, target: Path, environ: Mapping[str, str]
         detail = f"{packages} of up to {program.packages:,} packages compiled"
         report(Progress(STEP, "running", detail, time.monotonic() - started, usual))
 
-    argv = (go, "build", "-v", "-trimpath", "-ldflags", "-s -w", "-o", str(partial), ".")
+    flags = " ".join(("-s -w", *(f"-X {each}" for each in program.stamps)))
+    argv = (go, "build", "-v", "-trimpath", "-ldflags", flags, "-o", str(partial), ".")
     try:
         status, tail = run(argv, golang.environment(environ), program.source, tick)
         if status != 0:

@@ -19,6 +19,7 @@ class GoProgram:
 
     compiling, linking: processor seconds of a build from an empty build cache; linking uses one processor.
     memory, disk: bytes that a build needs. packages: about how many are compiled.
+    stamps: what the linker writes into variables, PACKAGE.VARIABLE=VALUE.
     """
 
     name: str
@@ -30,12 +31,14 @@ class GoProgram:
     linking: float
     memory: int
     disk: int
+    stamps: tuple[str, ...] = ()
 
     def path(self, cache: Path) -> Path:
         """Where the build of this very source belongs: the name changes with any file or dependency."""
         digest = hashlib.sha256()
         for name in _FILES:
             digest.update((self.source / name).read_bytes())
+        digest.update("".join(self.stamps).encode())
         return cache / self.name / f"{self.version}-{digest.hexdigest()[:12]}-{architecture()}" / self.binary
 
     def is_built(self, cache: Path) -> bool:
