@@ -16,6 +16,9 @@ API_ADDRESS = "10.96.0.1"
 API_PORT = 443
 API_URL = f"https://{API_ADDRESS}:{API_PORT}"
 
+ISSUER = "kubernetes.default.svc.cluster.local"
+"""Whose tokens service accounts have: the host of an https:// URL, as IAM names a provider."""
+
 _FIRST_NODE = ipaddress.IPv4Address("10.244.255.1")
 NODE_ADDRESSES = tuple(str(_FIRST_NODE + number) for number in range(64))
 

@@ -1,13 +1,16 @@
 """Load balancers in the AWS account: what `aws elbv2` shows, what AWS refuses, and who reaches them."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
 from aiohttp import web
+from botocore.exceptions import ClientError
 
 from hyperpod_inference.api import names as api
 from hyperpod_inference.cloud.balancers import LoadBalancers
@@ -22,6 +25,7 @@ from hyperpod_inference.local.alb.front import Front
 from hyperpod_inference.local.alb.wanted import Backend, Rule, Wanted
 from hyperpod_inference.local.aws.double import AwsDouble
 from hyperpod_inference.local.install import wait_for
+from hyperpod_inference.local.network import ISSUER
 
 BACKEND = Backend("chat", 80)
 CA_KEY = "llm/ca.pem"
@@ -209,3 +213,34 @@ async def test_a_change_that_aws_refuses_leaves_the_load_balancer_at_work(
     (after,) = fleet.balancers()
     assert after is not before[0]
     assert after.deployed == before[0].deployed
+
+
+def test_keda_takes_its_role_by_a_token_of_its_service_account_alone_and_may_only_read(
+    double: AwsDouble, account: Session
+) -> None:
+    furnish(account)
+    double.app.enforcing = True
+    try:
+        with pytest.raises(ClientError, match="Not authorized to perform sts:AssumeRoleWithWebIdentity"):
+            taken(double, "system:serviceaccount:default:keda-operator")
+        keda = taken(double, "system:serviceaccount:hyperpod-inference-system:keda-operator")
+        assert keda.client("cloudwatch").list_metrics(Namespace="Example")["Metrics"] == []
+        with pytest.raises(ClientError, match="not authorized to perform: cloudwatch:PutMetricData"):
+            keda.client("cloudwatch").put_metric_data(Namespace="Example", MetricData=[{"MetricName": "X"}])
+    finally:
+        double.app.enforcing = False
+
+
+def taken(double: AwsDouble, subject: str) -> boto3.Session:
+    """KEDA's role, taken with a token as the cluster's API server signs one."""
+    claims = {"iss": f"https://{ISSUER}", "sub": subject, "aud": ["sts.amazonaws.com"]}
+    token = ".".join(
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+        for part in ({"alg": "RS256"}, claims, {})
+    )
+    sts = boto3.client("sts", "us-west-2", endpoint_url=double.url)
+    found = sts.assume_role_with_web_identity(
+        RoleArn=names.KEDA_ROLE, RoleSessionName="KEDA", WebIdentityToken=token
+    )["Credentials"]
+    keys = (found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+    return boto3.Session(*keys, region_name="us-west-2")

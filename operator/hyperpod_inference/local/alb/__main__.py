@@ -70,7 +70,7 @@ def main() -> None:
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for library in ("botocore", "boto3", "urllib3", "werkzeug"):
         logging.getLogger(library).setLevel(logging.WARNING)
-    with AwsDouble(host=arguments.address, port=arguments.aws_port) as double:
+    with AwsDouble(host=arguments.address, port=arguments.aws_port, enforcing=True) as double:
         asyncio.run(_until_told(double, arguments))
 
 

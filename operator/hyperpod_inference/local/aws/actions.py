@@ -5,16 +5,27 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from botocore.exceptions import UnknownServiceError
-from botocore.model import OperationModel
+from botocore.model import OperationModel, ServiceModel
 
 from hyperpod_inference.local.aws.wire import Request, path_of, service_model
 
 # The name in a request's signature, where botocore's differs.
 _MODELS: Final = {
+    "aps": "amp",
     "elasticloadbalancing": "elbv2",
     "monitoring": "cloudwatch",
     "tagging": "resourcegroupstaggingapi",
 }
+
+_QUERIES: Final = {
+    "labels": "GetLabels",
+    "label": "GetLabels",
+    "series": "GetSeries",
+    "metadata": "GetMetricMetadata",
+    "query": "QueryMetrics",
+    "query_range": "QueryMetrics",
+}
+"""What IAM calls the parts of Prometheus' API, which no model of botocore's tells."""
 
 _IN_IAM: Final = {"monitoring": "cloudwatch"}
 """The name in IAM's actions, where the signature's differs."""
@@ -25,10 +36,15 @@ def action_of(service: str, request: Request) -> str:
     return f"{_IN_IAM.get(service, service)}:{_operation(service, request) or '?'}"
 
 
+def model_of(service: str) -> ServiceModel:
+    """botocore's model of a service, by its name in a signature. Raises UnknownServiceError."""
+    return service_model(_MODELS.get(service, service))
+
+
 def protocol_of(service: str) -> str:
     """How a service's answers are written; `query` for one that botocore does not know."""
     try:
-        return str(service_model(_MODELS.get(service, service)).resolved_protocol)
+        return str(model_of(service).resolved_protocol)
     except UnknownServiceError:
         return "query"
 
@@ -36,6 +52,8 @@ def protocol_of(service: str) -> str:
 def _operation(service: str, request: Request) -> str | None:
     if service == "sagemaker" and request.path.endswith("/invocations"):
         return "InvokeEndpoint"
+    if service == "aps" and "/api/v1/" in request.path:
+        return _QUERIES.get(request.path.partition("/api/v1/")[2].partition("/")[0])
     if request.target:
         return request.target.rpartition(".")[2]
     if request.path == "/" and b"Action=" in request.body:
@@ -56,7 +74,7 @@ def _operation(service: str, request: Request) -> str | None:
 def _operations(service: str) -> tuple[tuple[OperationModel, frozenset[str]], ...]:
     """The operations of a REST service, with the query keys that each needs."""
     try:
-        model = service_model(_MODELS.get(service, service))
+        model = model_of(service)
     except UnknownServiceError:
         return ()
     operations = (model.operation_model(name) for name in model.operation_names)

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from hyperpod_inference.local.aws import REGION, eks, gates, sagemaker
+from hyperpod_inference.local.aws import REGION, aps, eks, gates, sagemaker
 from hyperpod_inference.local.aws.actions import action_of, protocol_of
 from hyperpod_inference.local.aws.errors import AwsError
 from hyperpod_inference.local.aws.faults import Fault, Faults
@@ -56,7 +56,8 @@ class App:
         """Answer one request."""
         region, service = _scope(environ)
         gated = environ["PATH_INFO"].startswith(gates.PREFIX)
-        if service not in OPERATIONS and not self._faults and not gated and not self.enforcing:
+        ours = service in OPERATIONS or gated or aps.PATH.fullmatch(environ["PATH_INFO"])
+        if not ours and not self._faults and not self.enforcing:
             return self._moto(environ, start_response)
         request = _read(environ)
         if self.enforcing and (refused := self._refused(service, region, request, environ)) is not None:
@@ -92,6 +93,10 @@ class App:
         if invoked:
             world = self._worlds.of(self._account, region)
             return _send(runtime.invoke(world, invoked[1], request.body, _headers(environ)), start_response)
+        if aps.PATH.fullmatch(request.path):
+            return _send(
+                aps.query(self._worlds.of(self._account, region or REGION), request, environ), start_response
+            )
         table = OPERATIONS.get(service, {})
         operation = operation_of(service, request, frozenset(table)) if table else None
         if operation is None:

@@ -17,6 +17,7 @@ from werkzeug.serving import make_server
 from hyperpod_inference.local.aws import ACCOUNT, REGION, managed_policies, simulate
 from hyperpod_inference.local.aws.acm import keep_tags
 from hyperpod_inference.local.aws.app import App
+from hyperpod_inference.local.aws.cbor import speaking_cbor
 from hyperpod_inference.local.aws.cloudformation.install import install
 from hyperpod_inference.local.aws.elb import at_work
 from hyperpod_inference.local.aws.environment import environment
@@ -65,7 +66,8 @@ class AwsDouble:
         moto = DomainDispatcherApplication(create_backend_app)
         self.app = App(moto, ACCOUNT, WORLDS, self.faults)
         self.app.enforcing = enforcing
-        self._server = make_server(host, port, self.app, threaded=True, request_handler=_Handler)
+        served = speaking_cbor(self.app)
+        self._server = make_server(host, port, served, threaded=True, request_handler=_Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="aws-double", daemon=True)
 
     def reset(self) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hyperpod_inference.local.network import API_ADDRESS, API_PORT, API_URL, POD_RANGE, SERVICE_RANGE
+from hyperpod_inference.local.network import API_ADDRESS, API_PORT, API_URL, ISSUER, POD_RANGE, SERVICE_RANGE
 from hyperpod_inference.local.paths import StateDir
 from hyperpod_inference.local.plan import Plan
 
@@ -88,7 +88,6 @@ def _etcd(state: StateDir) -> dict[str, object]:
 
 def _apiserver(state: StateDir) -> dict[str, object]:
     pki = state.pki
-    issuer = "https://kubernetes.default.svc.cluster.local"
     return {
         "bind-address": API_ADDRESS,
         "secure-port": API_PORT,
@@ -102,7 +101,7 @@ def _apiserver(state: StateDir) -> dict[str, object]:
         "authorization-mode": "RBAC",
         "allow-privileged": "true",
         "service-cluster-ip-range": SERVICE_RANGE,
-        "service-account-issuer": issuer,
+        "service-account-issuer": f"https://{ISSUER}",
         "service-account-key-file": pki / "service-account.pub",
         "service-account-signing-key-file": pki / "service-account.key",
         **_apiserver_backends(state),
