@@ -112,10 +112,14 @@ $(VENV)/helm/helm: tests/charts/helm/go.mod
 	@echo "==> Helm into $(VENV)/helm, built with Go (2 to 4 minutes the first time)"
 	@cd tests/charts/helm && GOFLAGS=-mod=readonly GOWORK=off go build -o $(CURDIR)/$@ helm.sh/helm/v3/cmd/helm
 
+.PHONY: keda
+keda: setup  ## Scaling with the real KEDA, built with Go the first time, and a real Prometheus (apt install prometheus)
+	@HYPERPOD_KEDA=1 HYPERPOD_PROMETHEUS=$(PROMETHEUS) $(BIN)/python -m pytest tests/e2e/scaling -v -s $(PYTEST_ARGS)
+
 # Of no use without Go or a network, and no hindrance: the test that reads it is passed over then.
 .PHONY: keda-module
 keda-module:
-	@cd tests/charts/keda && GOFLAGS=-mod=readonly GOWORK=off GOTOOLCHAIN=local \
+	@cd operator/hyperpod_inference/local/programs/keda && GOFLAGS=-mod=readonly GOWORK=off GOTOOLCHAIN=local \
 	  go mod download github.com/kedacore/keda/v2 2>/dev/null || \
 	  echo "KEDA's Go module cannot be had: ScaledObjects are not tested against its definition"
 

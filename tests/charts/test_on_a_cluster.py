@@ -25,6 +25,7 @@ from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.resources import CRDS
 from hyperpod_inference.local.cluster import LocalCluster
+from hyperpod_inference.local.extras.keda import KEDA
 from hyperpod_inference.local.install import install, wait_for
 from hyperpod_inference.local.programs import golang
 
@@ -89,13 +90,13 @@ async def kedas_own(control_plane: LocalCluster) -> AsyncIterator[None]:
 
 
 def _module() -> Path | None:
-    """Where Go keeps the module; nothing is fetched."""
+    """Where Go keeps the module that `local up --with keda` builds; nothing is fetched."""
     go = shutil.which("go")
     if go is None:
         return None
     done = subprocess.run(
-        [go, "mod", "download", "-json", "github.com/kedacore/keda/v2"],
-        cwd=Path(__file__).with_name("keda"),
+        [go, "mod", "download", "-json", KEDA.module],
+        cwd=KEDA.source,
         env=golang.environment(os.environ) | {"GOPROXY": "off"},
         capture_output=True,
         text=True,

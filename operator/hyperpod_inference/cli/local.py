@@ -86,8 +86,8 @@ def told(function: Callable[P, T]) -> Callable[P, T]:
     "extras",
     multiple=True,
     type=click.Choice(sorted(EXTRAS)),
-    help="alb: load balancers, and AWS on loopback for the operator. cert-manager: built with Go the first"
-    " time. Repeatable.",
+    help="alb: load balancers, and AWS on loopback for the operator. cert-manager, keda: built with Go the"
+    " first time, keda for many minutes; its AWS is that of alb. Repeatable.",
 )
 @told
 def up(

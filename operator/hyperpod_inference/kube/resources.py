@@ -78,6 +78,7 @@ VALIDATING_WEBHOOK_CONFIGURATIONS = _of(
 MUTATING_WEBHOOK_CONFIGURATIONS = _of(
     _HOOKS, "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", namespaced=False
 )
+API_SERVICES = _of("apiregistration.k8s.io/v1", "apiservices", "APIService", namespaced=False)
 CSI_DRIVERS = _of("storage.k8s.io/v1", "csidrivers", "CSIDriver", namespaced=False)
 
 _known: dict[tuple[str, str], Resource] = {

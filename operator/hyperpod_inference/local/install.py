@@ -9,9 +9,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
+from hyperpod_inference.api.conditions import find
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import NotFound
-from hyperpod_inference.kube.resources import CRDS, DEPLOYMENTS
+from hyperpod_inference.kube.resources import API_SERVICES, CRDS, DEPLOYMENTS
 from hyperpod_inference.local.errors import LocalError
 
 FIELD_MANAGER = "hyperpod-inference-local"
@@ -48,6 +49,17 @@ async def deployment_available(client: Client, namespace: str, name: str, *, wit
         return "; ".join(messages) or "no replica is available yet"
 
     await wait_for(f"deployment {namespace}/{name}", available, within)
+
+
+async def api_served(client: Client, name: str, *, within: float = 120.0) -> None:
+    """Wait until the API server gets answers from the program behind this APIService."""
+
+    async def available() -> str | None:
+        service = await client.get(API_SERVICES, name)
+        told = find(service.get("status", {}).get("conditions", ()), "Available") or {}
+        return None if told.get("status") == "True" else str(told.get("message") or "it says nothing yet")
+
+    await wait_for(f"APIService {name}", available, within)
 
 
 async def _established(client: Client, name: str, within: float) -> None:

@@ -71,8 +71,8 @@ def test_a_failed_install_says_why_what_to_do_and_leaves_nothing(tmp_path, host,
 def test_the_pinned_go_is_new_enough_and_pinned_by_hash() -> None:
     requirement = golang.pinned()
     version = golang.parse("go" + requirement.partition("==")[2])
-    for program in (BUILT, *(each.program for each in EXTRAS.values() if each.program)):
-        assert version >= golang.required(program.source)
+    for source in (BUILT.source, *(each.source for each in EXTRAS.values() if each.programs)):
+        assert version >= golang.required(source)
     assert golang.REQUIREMENTS.read_text().count("--hash=sha256:") >= 2
 
 

@@ -9,7 +9,7 @@ import pytest
 from hyperpod_inference.api import names
 from hyperpod_inference.cli.install import LOCAL_SETTINGS, charted
 from hyperpod_inference.local import images
-from hyperpod_inference.local.extras import adding
+from hyperpod_inference.local.extras import adding, alb
 from hyperpod_inference.local.extras.extra import Extra
 from hyperpod_inference.local.extras.known import EXTRAS, image_table
 from hyperpod_inference.local.paths import cache_dir
@@ -23,7 +23,7 @@ GO = """#!/bin/sh
 """
 
 
-BUILT = sorted(name for name, extra in EXTRAS.items() if extra.program is not None)
+BUILT = sorted(name for name, extra in EXTRAS.items() if extra.programs)
 """Those with a program of another project."""
 
 
@@ -34,11 +34,12 @@ def extra(request: pytest.FixtureRequest) -> Extra:
 
 @pytest.fixture
 def environ(tmp_path: Path, extra: Extra) -> dict[str, str]:
-    """An environment in whose cache the extra's program is built."""
+    """An environment in whose cache the extra's programs are built."""
     environ = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    program = extra.program.path(cache_dir(environ))
-    program.parent.mkdir(parents=True)
-    program.touch(mode=0o755)
+    for program in extra.programs.values():
+        path = program.path(cache_dir(environ))
+        path.parent.mkdir(parents=True)
+        path.touch(mode=0o755)
     return environ
 
 
@@ -49,22 +50,27 @@ def go(directory: Path, monkeypatch: pytest.MonkeyPatch, module: str, line: str)
     monkeypatch.setenv("PATH", str(directory), prepend=":")
 
 
-def test_its_program_stands_for_its_image_once_it_is_built(tmp_path, extra, environ) -> None:
-    with pytest.raises(images.UnknownImage):
-        images.find(extra.image, image_table(tmp_path / "empty"))
+def test_each_program_stands_for_an_image_once_it_is_built(tmp_path, extra, environ) -> None:
     cache = cache_dir(environ)
-    program = str(extra.program.path(cache))
-    assert images.find(extra.image, image_table(cache)).argv([], ["--flag"]) == [program, "--flag"]
+    for image, program in extra.programs.items():
+        with pytest.raises(images.UnknownImage):
+            images.find(image, image_table(tmp_path / "empty"))
+        found = images.find(image, image_table(cache))
+        assert found.argv([], ["--flag"]) == [str(program.path(cache)), "--flag"]
 
 
 @pytest.mark.parametrize("extra", EXTRAS.values(), ids=EXTRAS)
-def test_the_deployment_that_is_waited_for_is_among_its_objects_and_runs_its_image(extra) -> None:
+def test_its_deployments_run_its_programs_and_all_that_is_waited_for_is_among_its_objects(extra) -> None:
     found = {
         (each["metadata"]["namespace"], each["metadata"]["name"]): each["spec"]["template"]["spec"]
         for each in extra.objects()
         if each["kind"] == "Deployment"
     }
-    assert extra.image in {each["image"] for each in found[extra.deployment]["containers"]}
+    assert set(extra.deployments) == found.keys()
+    run = {each["image"] for pod in found.values() for each in pod["containers"]}
+    assert run == (extra.programs.keys() or {alb.IMAGE})
+    served = {each["metadata"]["name"] for each in extra.objects() if each["kind"] == "APIService"}
+    assert set(extra.api_services) == served
 
 
 def test_its_definitions_come_first_and_from_its_own_module(tmp_path, monkeypatch, extra, environ) -> None:
@@ -106,9 +112,9 @@ def test_a_build_that_fails_says_which_extra_and_quotes_go(tmp_path, monkeypatch
 
 
 def test_an_extra_of_this_project_needs_no_build_and_the_operator_is_told_of_it(tmp_path) -> None:
-    alb = EXTRAS["alb"]
-    assert adding.prepared(alb, {"XDG_CACHE_HOME": str(tmp_path)}, Host(), silent) == alb.objects()
-    assert images.find(alb.image).entrypoint[-1] == "hyperpod_inference.local.alb"
+    extra = EXTRAS["alb"]
+    assert adding.prepared(extra, {"XDG_CACHE_HOME": str(tmp_path)}, Host(), silent) == extra.objects()
+    assert images.find(alb.IMAGE).entrypoint[-1] == "hyperpod_inference.local.alb"
     (operator,) = [
         each
         for each in charted(LOCAL_SETTINGS, ["alb"])
@@ -118,6 +124,6 @@ def test_an_extra_of_this_project_needs_no_build_and_the_operator_is_told_of_it(
     variables = [each["name"] for each in container["env"]]
     assert len(variables) == len(set(variables))
     told = {each["name"]: each.get("value") for each in container["env"]}
-    (service,) = [each for each in alb.objects() if each["kind"] == "Service"]
+    (service,) = [each for each in extra.objects() if each["kind"] == "Service"]
     assert told["AWS_ENDPOINT_URL"] == f"http://{service['spec']['clusterIP']}:4566"
     assert told["SAGEMAKER_ENDPOINT_IMAGE"].startswith("111122223333.dkr.ecr.us-west-2.amazonaws.com/")

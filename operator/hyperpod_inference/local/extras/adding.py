@@ -10,13 +10,15 @@ import yaml
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.local.errors import LocalError
 from hyperpod_inference.local.extras.extra import Body, Extra
-from hyperpod_inference.local.install import deployment_available, install
+from hyperpod_inference.local.install import api_served, deployment_available, install
 from hyperpod_inference.local.paths import cache_dir
 from hyperpod_inference.local.prerequisites import Host
 from hyperpod_inference.local.programs import gobuild, golang
 from hyperpod_inference.local.programs.cached import NotHereError
-from hyperpod_inference.local.programs.goprogram import GoProgram
 from hyperpod_inference.local.progress import Report
+
+_WITHIN = 300.0
+"""Seconds. KEDA makes its certificates first, and starts again with them."""
 
 
 class NoExtraError(LocalError):
@@ -24,26 +26,27 @@ class NoExtraError(LocalError):
 
 
 def prepared(extra: Extra, environ: Mapping[str, str], host: Host, report: Report) -> list[Body]:
-    """Build the extra's program, if it has one that the cache has not; answer its manifests, CRDs first.
+    """Build the extra's programs, those that the cache has not; answer its manifests, CRDs first.
 
     Raises NoExtraError with the reason and the remedy.
     """
-    if extra.program is None:
+    if not extra.programs:
         return extra.objects()
     cache = cache_dir(environ)
     try:
-        gobuild.build(extra.program, cache, environ, host, report)
-        go = golang.find(cache, host, report, extra.program.source)
+        for program in extra.programs.values():
+            gobuild.build(program, cache, environ, host, report)
+        go = golang.find(cache, host, report, extra.source)
     except NotHereError as error:
         raise NoExtraError(f"{extra.name} cannot be added", str(error)) from error
-    return [*definitions(extra, module_directory(go, extra, extra.program, environ)), *extra.objects()]
+    return [*definitions(extra, module_directory(go, extra, environ)), *extra.objects()]
 
 
-def module_directory(go: str, extra: Extra, program: GoProgram, environ: Mapping[str, str]) -> Path:
-    """Where Go keeps the extra's module, of the version its program is built from; fetched when missing."""
+def module_directory(go: str, extra: Extra, environ: Mapping[str, str]) -> Path:
+    """Where Go keeps the extra's module, of the version its programs are built from; fetched when missing."""
     done = subprocess.run(
         (go, "mod", "download", "-json", extra.module),
-        cwd=program.source,
+        cwd=extra.source,
         env=golang.environment(environ),
         capture_output=True,
         text=True,
@@ -67,7 +70,10 @@ def definitions(extra: Extra, module: Path) -> list[Body]:
 async def add(client: Client, extra: Extra, manifests: list[Body], say: Callable[[str], None]) -> None:
     """Install what `prepared` answered, and wait until it runs."""
     await install(client, manifests)
-    namespace, name = extra.deployment
-    await deployment_available(client, namespace, name)
-    version = f" {extra.program.version}" if extra.program else ""
-    say(f"{extra.name}{version} runs: deployment/{name} in {namespace}")
+    version = f"{extra.name} {extra.version}".rstrip()
+    for namespace, name in extra.deployments:
+        await deployment_available(client, namespace, name, within=_WITHIN)
+        say(f"{version} runs: deployment/{name} in {namespace}")
+    for service in extra.api_services:
+        await api_served(client, service, within=_WITHIN)
+        say(f"{version} serves {service}")

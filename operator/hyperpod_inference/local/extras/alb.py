@@ -95,8 +95,7 @@ ALB = Extra(
     name="alb",
     about="load balancers: an ALB for each Ingress of class alb, and AWS on loopback for the operator",
     objects=objects,
-    deployment=(names.NAMESPACE, names.NAME),
-    image=IMAGE,
+    deployments=((names.NAMESPACE, names.NAME),),
     settings={"endpoint_image": names.ENDPOINT_IMAGE},
     environment=environment(f"http://{names.ADDRESS}:{names.AWS_PORT}"),
 )

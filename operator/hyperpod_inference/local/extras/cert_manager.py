@@ -62,21 +62,22 @@ def _deployment() -> dict[str, Any]:
 CERT_MANAGER = Extra(
     name=NAME,
     about="cert-manager: issues the webhook's certificate and injects its authority",
-    program=GoProgram(
-        name="cert-manager",
-        binary="cert-manager",
-        version=VERSION,
-        source=Path(programs.__file__).parent / "certmanager",
-        packages=1200,
-        compiling=500,
-        linking=15,
-        memory=2**30,
-        disk=3 * 2**30,
-    ),
+    programs={
+        IMAGE: GoProgram(
+            name="cert-manager",
+            binary="cert-manager",
+            version=VERSION,
+            source=Path(programs.__file__).parent / "certmanager",
+            packages=1200,
+            compiling=500,
+            linking=15,
+            memory=2**30,
+            disk=3 * 2**30,
+        )
+    },
     module="github.com/cert-manager/cert-manager",
     definitions="deploy/crds/cert-manager.io_*.yaml",
     objects=objects,
-    deployment=(NAMESPACE, NAME),
-    image=IMAGE,
+    deployments=((NAMESPACE, NAME),),
     choices={"cert_manager": True},
 )

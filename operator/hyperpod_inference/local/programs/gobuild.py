@@ -51,7 +51,7 @@ def _build(go: str, program: GoProgram, target: Path, environ: Mapping[str, str]
         report(Progress(STEP, "running", detail, time.monotonic() - started, usual))
 
     flags = " ".join(("-s -w", *(f"-X {each}" for each in program.stamps)))
-    argv = (go, "build", "-v", "-trimpath", "-ldflags", flags, "-o", str(partial), ".")
+    argv = (go, "build", "-v", "-trimpath", "-ldflags", flags, "-o", str(partial), program.package)
     try:
         status, tail = run(argv, golang.environment(environ), program.source, tick)
         if status != 0:

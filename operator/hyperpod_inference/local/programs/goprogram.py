@@ -1,7 +1,8 @@
 """A program that is built here from Go modules: its source, what a build takes, its place in the cache.
 
-The source is a directory of this package with go.mod, go.sum and a main.go that joins public packages of
-other projects into one program. `gobuild` builds one, `cached` and `extras` say which there are.
+The source is a directory of this package with go.mod and go.sum. Built there is a main.go, which joins public
+packages of other projects into one program, or a program of a module that go.mod names. `gobuild` builds one,
+`cached` and `extras` say which there are.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ _FILES = ("go.mod", "go.sum", "main.go")
 
 @dataclass(frozen=True, slots=True)
 class GoProgram:
-    """`version` is that of the project whose program it is.
+    """`version` is that of the project whose program it is. `package` is what is built, as Go names it.
 
     compiling, linking: processor seconds of a build from an empty build cache; linking uses one processor.
     memory, disk: bytes that a build needs. packages: about how many are compiled.
@@ -32,12 +33,14 @@ class GoProgram:
     memory: int
     disk: int
     stamps: tuple[str, ...] = ()
+    package: str = "."
 
     def path(self, cache: Path) -> Path:
         """Where the build of this very source belongs: the name changes with any file or dependency."""
         digest = hashlib.sha256()
-        for name in _FILES:
-            digest.update((self.source / name).read_bytes())
+        for file in (self.source / name for name in _FILES):
+            if file.exists():
+                digest.update(file.read_bytes())
         digest.update("".join(self.stamps).encode())
         return cache / self.name / f"{self.version}-{digest.hexdigest()[:12]}-{architecture()}" / self.binary
 
