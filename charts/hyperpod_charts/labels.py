@@ -7,15 +7,16 @@ immutable, and PodDisruptionBudget, Service and topology spread read the same on
 from __future__ import annotations
 
 from hyperpod_inference import __version__
+from hyperpod_inference.api import names
 
 SELECTOR = {
-    "app.kubernetes.io/component": "controller-manager",
-    "app.kubernetes.io/name": "hyperpod-inference",
+    names.LABEL_COMPONENT: "controller-manager",
+    names.LABEL_NAME: "hyperpod-inference",
 }
 
 COMMON = {
     **SELECTOR,
-    "app.kubernetes.io/part-of": "hyperpod-inference",
+    names.LABEL_PART_OF: "hyperpod-inference",
     "app.kubernetes.io/version": __version__,
 }
 

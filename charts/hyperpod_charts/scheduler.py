@@ -49,8 +49,8 @@ HIGHEST_SCORE = 100
 NODE_AFFINITY_WEIGHT = HIGHEST_SCORE * sum(OTHER_WEIGHTS.values()) + 1
 
 SELECTOR = {
-    "app.kubernetes.io/component": "scheduler",
-    "app.kubernetes.io/name": "hyperpod-inference",
+    names.LABEL_COMPONENT: "scheduler",
+    names.LABEL_NAME: "hyperpod-inference",
 }
 LABELS = {**COMMON, **SELECTOR}
 

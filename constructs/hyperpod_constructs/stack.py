@@ -120,6 +120,7 @@ class InferenceStack(Stack):
             training_operator=settings.training_operator,
             task_governance=settings.task_governance,
             observability=settings.observability,
+            cloudwatch_metrics=settings.cloudwatch_metrics,
         )
         self._outputs(beside=cluster)
 

@@ -1,7 +1,7 @@
 """The three ways to install make the same, part by part and setting by setting; what differs has a reason."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -10,7 +10,8 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
-from hyperpod_constructs import InferenceStack, StackSettings
+from hyperpod_constructs import Engine, InferenceStack, PropertyError, StackSettings
+from hyperpod_inference.api.errors import InputError
 from hyperpod_inference.installation import paths
 from hyperpod_inference.installation.addons import DEPENDENCY_ADDONS, NODE_ADDONS, WORKLOAD_ADDONS
 from hyperpod_inference.installation.compatibility import INFERENCE, OBSERVABILITY, TASK_GOVERNANCE, TRAINING
@@ -28,7 +29,7 @@ def parts(blocks: list[tuple[str, dict[str, Any]]]) -> dict[Path, Parts]:
     settings = StackSettings(training_operator=True, task_governance=True, observability=True)
     stack = InferenceStack(App(builtin_cloud_formation_validation=False), "Stack", settings)
     return {
-        Path.CDK: of_cdk(Template.from_stack(stack).to_json()["Resources"]),
+        Path.CDK: of_cdk(Template.from_stack(stack).to_json()["Resources"]) | _self_hosted(),
         Path.CREATE_ADDON: of_create_addon(),
         Path.TERRAFORM: of_terraform(dict(blocks)),
     }
@@ -57,11 +58,34 @@ def test_a_part_that_two_paths_make_has_the_same_settings(
     assert all(ours.get(key) != theirs.get(key) for key in excused), "an excuse that is no longer needed"
 
 
+def test_the_app_hands_on_what_the_operator_tells_cloudwatch(parts: dict[Path, Parts]) -> None:
+    assert parts[Path.CDK]["self-hosted operator"]["ENABLE_CLOUDWATCH_METRICS"] == "true"
+    with pytest.raises(PropertyError, match="cloudwatchMetrics: got True, expected false, or engine: self-"):
+        StackSettings(cloudwatch_metrics=True)
+
+
+@pytest.mark.parametrize("write", [paths.terraform_variables, paths.create_addon])
+def test_what_installs_the_add_on_refuses_the_other_operator(write: Callable[..., Any]) -> None:
+    with pytest.raises(InputError, match="got self-hosted, expected addon"):
+        write(StackSettings(engine=Engine.SELF_HOSTED))
+
+
 def test_every_difference_has_a_reason() -> None:
     assert all(each.part in PARTS and len(each.reason) > 40 for each in DIFFERENCES)
 
 
 # --- what the CDK writes
+
+
+def _self_hosted() -> dict[str, Any]:
+    """Of another stack: it stands in for the inference add-on."""
+    settings = StackSettings.from_context(
+        {"hyperpod-inference:engine": "self-hosted", "hyperpod-inference:cloudwatchMetrics": "true"}
+    )
+    stack = InferenceStack(App(builtin_cloud_formation_validation=False), "Stack", settings)
+    command = stack.inference.self_hosted
+    assert command is not None
+    return {"self-hosted operator": dict(command.environment)}
 
 
 def of_cdk(resources: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,6 @@ AVAILABLE = "Available"
 SCALED_TO_ZERO = "ScaledToZero"
 PROGRESSING = "Progressing"
 NOT_CREATED = "NotCreated"
-NOT_REQUESTED = "NotRequested"
 NOT_BUILT = "NotBuilt"  # asked for in the spec, but this version of the operator does not build it
 APPLY_FAILED = "ApplyFailed"
 DEPENDENCY_MISSING = "DependencyMissing"

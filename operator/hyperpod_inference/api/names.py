@@ -82,7 +82,6 @@ NODE_CLUSTER_NAME = "sagemaker.amazonaws.com/cluster-name"
 NODE_HEALTH = "sagemaker.amazonaws.com/node-health-status"
 NODE_PLACEMENT_GROUP = "sagemaker.amazonaws.com/placement-group"  # ours: whoever makes the nodes sets it
 NODE_HEALTHY = "Schedulable"
-NODE_DEEP_HEALTH = "sagemaker.amazonaws.com/deep-health-check-status"
 NODE_INSTANCE_GROUP = "sagemaker.amazonaws.com/instance-group-name"
 NODE_COMPUTE_TYPE = "sagemaker.amazonaws.com/compute-type"
 RESOURCE_GPU = "nvidia.com/gpu"

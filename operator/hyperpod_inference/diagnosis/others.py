@@ -12,7 +12,7 @@ DRIVERS = {
     "s3": (names.S3_CSI_DRIVER, "aws-mountpoint-s3-csi-driver"),
     "fsx": (names.FSX_CSI_DRIVER, "aws-fsx-csi-driver"),
 }
-KEDA_LABEL = {"app.kubernetes.io/name": "keda-operator"}
+KEDA_LABEL = {names.LABEL_NAME: "keda-operator"}
 
 
 def drivers(cluster: Cluster, endpoints: Sequence[Body]) -> Findings:

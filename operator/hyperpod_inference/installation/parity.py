@@ -38,13 +38,16 @@ PARTS: Final = (
     "S3 endpoint",
     "dependency add-ons",
     "inference add-on",
+    "self-hosted operator",
     "training operator",
     "task governance",
     "observability",
 )
 """Everything that an installation has."""
 
+_SIBLINGS: Final = ("training operator", "task governance", "observability")
 _BRING: Final = "`aws eks create-addon` makes the add-on alone; `preflight` says what is missing of the rest."
+_OWN: Final = "It installs AWS's add-on; the charts install this project's operator (`manifests`, or Helm)."
 _CLUSTERS: Final = "The module installs on clusters that exist; AWS's own Terraform makes them."
 _SIBLING: Final = "An add-on of its own: `aws eks create-addon` once more, with the name in its section."
 
@@ -52,16 +55,15 @@ DIFFERENCES: Final = (
     *(
         Difference(Path.CREATE_ADDON, part, _BRING)
         for part in PARTS
-        if part not in ("inference add-on", "training operator", "task governance", "observability")
+        if part not in ("inference add-on", "self-hosted operator", *_SIBLINGS)
     ),
-    *(
-        Difference(Path.CREATE_ADDON, part, _SIBLING)
-        for part in ("training operator", "task governance", "observability")
-    ),
+    *(Difference(Path.CREATE_ADDON, part, _SIBLING) for part in _SIBLINGS),
     *(
         Difference(Path.TERRAFORM, part, _CLUSTERS)
         for part in ("network", "interface endpoints", "EKS cluster", "node add-ons", "HyperPod cluster")
     ),
+    Difference(Path.CREATE_ADDON, "self-hosted operator", _OWN),
+    Difference(Path.TERRAFORM, "self-hosted operator", _OWN),
     Difference(
         Path.TERRAFORM,
         "TLS bucket",

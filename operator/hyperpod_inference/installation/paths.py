@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from hyperpod_inference.api.errors import InputError
 from hyperpod_inference.installation.addon_configuration import AddonConfiguration, AlbSettings, KedaSettings
-from hyperpod_inference.installation.settings import StackSettings, camel
+from hyperpod_inference.installation.settings import Engine, StackSettings, camel
 
 NEEDED: Final[Mapping[str, str]] = {
     "eks_cluster_name": "the EKS cluster that the add-on goes to",
@@ -54,6 +54,7 @@ def addon_configuration(settings: StackSettings) -> AddonConfiguration:
 
     Raises InputError with a line for each setting that is missing.
     """
+    _only_the_addon(settings)
     missing = [name for name in NEEDED if not getattr(settings, name) and _wanted(settings, name)]
     if missing:
         lines = [f"{camel(name)}: is not set, expected {NEEDED[name]}" for name in missing]
@@ -69,6 +70,14 @@ def addon_configuration(settings: StackSettings) -> AddonConfiguration:
         alb=AlbSettings(enabled=alb, role_arn=settings.alb_controller_role_arn if alb else None),
         keda=KedaSettings(enabled=keda, role_arn=settings.keda_operator_role_arn if keda else None),
     )
+
+
+def _only_the_addon(settings: StackSettings) -> None:
+    if settings.engine is not Engine.ADDON:
+        raise InputError(
+            f"engine: got {settings.engine}, expected {Engine.ADDON}: this way installs AWS's add-on",
+            "For this project's operator: cdk deploy, or the charts (hyperpod-inference manifests).",
+        )
 
 
 def _wanted(settings: StackSettings, name: str) -> bool:
@@ -100,7 +109,11 @@ def create_addon_command(settings: StackSettings) -> str:
 
 
 def terraform_variables(settings: StackSettings) -> dict[str, Any]:
-    """The content of `terraform.tfvars.json`: every setting that is not the default, and the versions."""
+    """The content of `terraform.tfvars.json`: every setting that is not the default, and the versions.
+
+    Raises InputError.
+    """
+    _only_the_addon(settings)
     always = ("kubernetes_version", "inference_version")
     values: dict[str, Any] = {"create_hyperpod_inference_operator_module": True}
     defaults = {field.name: field.default for field in fields(StackSettings)}

@@ -85,6 +85,8 @@ class StackSettings:
         install_alb_controller, install_keda: False reuses a controller that you installed; default True.
         karpenter: let HyperPod add and remove instances as pods ask for them; default False.
         training_operator, task_governance, observability: HyperPod's other add-ons; default False.
+        cloudwatch_metrics: the self-hosted operator tells CloudWatch of its endpoints and of itself; default
+            False.
         two_stacks: the EKS cluster in a stack of its own, so that AWS's chart `hyperpod-dependencies` can be
             installed before the HyperPod cluster is made; default False.
     """
@@ -122,6 +124,7 @@ class StackSettings:
     training_operator: bool = False
     task_governance: bool = False
     observability: bool = False
+    cloudwatch_metrics: bool = False
     two_stacks: bool = False
 
     def __post_init__(self) -> None:
@@ -139,6 +142,10 @@ class StackSettings:
         check_kubernetes_version(_SETTINGS, self.kubernetes_version)
         check_inference_version(_SETTINGS, self.inference_version)
         check_pair(_SETTINGS, self.kubernetes_version, INFERENCE, self.inference_version)
+
+        if self.cloudwatch_metrics and self.engine is not Engine.SELF_HOSTED:
+            allowed = "false, or engine: self-hosted"
+            raise PropertyError(_SETTINGS, camel("cloudwatch_metrics"), True, allowed, _NOT_TOLD)
 
     @staticmethod
     def from_context(context: Mapping[str, Any]) -> "StackSettings":
@@ -166,6 +173,7 @@ class StackSettings:
 
 
 _SETTINGS: Final = "settings"
+_NOT_TOLD: Final = "AWS does not publish what its own operator tells CloudWatch."
 
 
 @dataclass(frozen=True, slots=True)
