@@ -15,6 +15,7 @@ import pytest
 
 from hyperpod_inference.api import conditions, names
 from hyperpod_inference.cli.install import install_extras_into, prepare_extras
+from hyperpod_inference.cli.local import progress_line
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.resources import DEPLOYMENTS, PODS, SCALED_OBJECTS
@@ -44,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def local_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """A cluster as `local up --with alb --with keda` makes it; other tests must find none of it in theirs."""
-    added = prepare_extras(["alb", "keda"], print)
+    added = prepare_extras(["alb", "keda"], lambda progress: print(progress_line(progress)))  # noqa: T201
     cluster = LocalCluster(tmp_path_factory.mktemp("keda-cluster"))
     cluster.up(stay=False)
     try:

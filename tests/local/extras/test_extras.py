@@ -8,6 +8,8 @@ import pytest
 
 from hyperpod_inference.api import names
 from hyperpod_inference.cli.install import LOCAL_SETTINGS, charted
+from hyperpod_inference.installation.roles import KEDA_OPERATOR
+from hyperpod_inference.installation.trust import AUDIENCE
 from hyperpod_inference.local import images
 from hyperpod_inference.local.extras import adding, alb
 from hyperpod_inference.local.extras.extra import Extra
@@ -127,3 +129,29 @@ def test_an_extra_of_this_project_needs_no_build_and_the_operator_is_told_of_it(
     (service,) = [each for each in extra.objects() if each["kind"] == "Service"]
     assert told["AWS_ENDPOINT_URL"] == f"http://{service['spec']['clusterIP']}:4566"
     assert told["SAGEMAKER_ENDPOINT_IMAGE"].startswith("111122223333.dkr.ecr.us-west-2.amazonaws.com/")
+
+
+def test_keda_runs_under_the_account_that_its_role_trusts_and_asks_the_aws_of_alb() -> None:
+    keda = EXTRAS["keda"]
+    (pod,) = [
+        each["spec"]["template"]["spec"]
+        for each in keda.objects()
+        if each["kind"] == "Deployment" and each["metadata"]["name"] == KEDA_OPERATOR.account.name
+    ]
+    assert (keda.deployments[0][0], pod["serviceAccountName"]) == (
+        KEDA_OPERATOR.account.namespace,
+        KEDA_OPERATOR.account.name,
+    )
+    (container,) = pod["containers"]
+    told = {each["name"]: each.get("value") for each in container["env"]}
+    (service,) = [each for each in alb.objects() if each["kind"] == "Service"]
+    assert told["AWS_ENDPOINT_URL"] == f"http://{service['spec']['clusterIP']}:4566"
+    token = Path(told["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == str(token.parent)]
+    (volume,) = [each for each in pod["volumes"] if each["name"] == mount["name"]]
+    (source,) = volume["projected"]["sources"]
+    assert source["serviceAccountToken"] == {
+        "audience": AUDIENCE,
+        "path": token.name,
+        "expirationSeconds": 86400,
+    }

@@ -77,38 +77,34 @@ async def _at_least(wanted: int, found: Any) -> bool:
 
 
 async def _to_none(url: str, watched: Any) -> None:
-    """Back to none, with long requests in work all the while: too few to be load, and none is lost."""
-    lost: list[str] = []
-    begun, ended = dict[int, float](), dict[int, float]()
-    over = asyncio.Event()
-
-    async def ask(number: int) -> None:
-        begun[number] = time.monotonic()
-        said = await _long(url)
-        ended[number] = time.monotonic()
-        if said != TOKENS:
-            lost.append(f"request {number}: {said}")
+    """Back to none, with a long request in work all the while: too few to be load, and none is lost."""
+    asked: list[tuple[float, float, int | str]] = []
+    there = time.monotonic()
 
     async def one_after_the_other() -> None:
-        while not over.is_set():
-            await ask(len(begun))
+        while True:
+            begun = time.monotonic()
+            said = await _long(url)
+            asked.append((begun, time.monotonic(), said))
+            if begun > there:
+                return
+
+    async def wanted() -> str | None:
+        nonlocal there
+        found = await watched.wanted()
+        there = time.monotonic() if found else there
+        return f"{found} replicas" if found else None
 
     asking = asyncio.create_task(one_after_the_other())
     try:
-
-        async def wanted() -> str | None:
-            found = await watched.wanted()
-            return f"{found} replicas" if found else None
-
         await wait_for("no replica to be wanted", wanted, WITHIN)
-        at = time.monotonic()
-        over.set()
-        await asking
+        await asking  # the last one finds nobody
     finally:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-    assert not lost
-    assert [each for each in begun if begun[each] < at < ended[each]], "a request was in work then"
+    meant = [each for each in asked if each[0] < there]
+    assert [said for _, _, said in meant if said != TOKENS] == []
+    assert meant[-1][1] > there, "a request was in work when the replicas went"
     await watched.until(0)
 
 
