@@ -170,6 +170,7 @@ EXTRAS := operator router aws cdk local image dev scan pictures
 # The names and the version are those of hyperpod_inference.api.names.
 IMAGE_REPOSITORY ?= hyperpod-inference
 IMAGE_VERSION = $(shell $(BIN)/python -c 'from hyperpod_inference import __version__; print(__version__)')
+# PYTHON_IMAGE is another base than the Dockerfile's, a mirror's; it has Python 3.11 as `python`.
 # PUSH=1 sends them to IMAGE_REPOSITORY, with provenance and SBOM attested.
 IMAGE_OUTPUT = $(if $(PUSH),--push --provenance=mode=max --sbom=true,--load)
 .PHONY: image
@@ -177,7 +178,7 @@ image: setup  ## Build the container images: operator, router and sidecar, of th
 	@docker buildx version >/dev/null 2>&1 || { echo "docker with buildx is needed: https://docs.docker.com/go/buildx/"; exit 2; }
 	@for target in operator router sidecar; do \
 	  docker buildx build --file operator/Dockerfile --target $$target $(IMAGE_OUTPUT) \
-	    --build-arg VERSION=$(IMAGE_VERSION) \
+	    $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) --build-arg VERSION=$(IMAGE_VERSION) \
 	    --build-arg REVISION=$$(git rev-parse HEAD) \
 	    --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
 	    --build-arg CREATED=$$(TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd) \

@@ -111,8 +111,14 @@ def load(
 
 
 def default_kubeconfig(environ: Mapping[str, str]) -> str:
-    """kubectl's rule: `KUBECONFIG` (files joined with ':'), else ~/.kube/config."""
-    return environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
+    """kubectl's rule: `KUBECONFIG` (files joined with ':'), else ~/.kube/config.
+
+    Raises ConfigError where there is neither, as for the image's user.
+    """
+    try:
+        return environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
+    except RuntimeError as error:
+        raise ConfigError("no pod, KUBECONFIG is not set, and there is no home") from error
 
 
 def in_cluster(

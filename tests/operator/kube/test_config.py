@@ -79,6 +79,16 @@ def test_an_unusable_kubeconfig_is_said_to_be(
         load(path, context, environ={})
 
 
+def test_a_user_without_a_home_as_the_images_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(ConfigError, match="KUBECONFIG is not set, and there is no home"):
+        load(environ={})
+
+
 def test_a_pod_without_its_ca_says_what_to_look_at(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="automountServiceAccountToken"):
         load(environ={"KUBERNETES_SERVICE_HOST": "10.96.0.1"}, service_account_dir=tmp_path)
