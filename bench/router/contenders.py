@@ -32,13 +32,16 @@ def everyone(
         found.append(Contender(name, [part.format(port=port, second=port + 1) for part in command], port))
         port += width
 
-    program = [str(Path(sys.executable).parent / "hyperpod-router"), "serve", "--host", "127.0.0.1"]
-    program += [argument for each in backends for argument in ("--replica", each)]
+    serve = ["serve", "--host", "127.0.0.1"]
+    serve += [argument for each in backends for argument in ("--replica", each)]
+    program = [str(Path(sys.executable).parent / "hyperpod-router"), *serve]
     for strategy in ours:
         options = ["--strategy", strategy, "--port", "{port}", "--admin-port", "{second}"]
         if strategy == "kvaware":
             options += ["--kv-events-port", "5557"]
         add(f"hyperpod-router {strategy}", [*program, *options])
+    uncounted = [sys.executable, str(Path(__file__).with_name("uncounted.py")), *serve]
+    add("uncounted", [*uncounted, "--strategy", ours[0], "--port", "{port}", "--admin-port", "{second}"])
     urls = [f"http://{each}" for each in backends]
     for binary, arguments, policy, more in PEERS:
         if peers is not None and (peers / binary).exists():
