@@ -76,15 +76,19 @@ async def test_calls_are_told_apart_by_path_and_status(bench: Any) -> None:
         "POST other 200": 2,
         f"POST {CHAT} 500": 1,
     }
-    assert {call: n for (name, call), n in found.items() if name == "model_errors_total"} == {
-        f"POST {CHAT} 500": 1
-    }
+    errors = {call: n for (name, call), n in found.items() if name == "model_errors_total"}
+    assert {call for call, number in errors.items() if number} == {f"POST {CHAT} 500"}
+    assert errors[f"POST {CHAT} 500"] == 1
     assert found["model_ttfb_milliseconds_bucket", f"POST {CHAT} 200 +Inf"] == 2
 
 
-async def test_before_the_first_error_there_is_a_zero(bench: Any) -> None:
+async def test_before_the_first_error_there_is_a_zero_for_every_path_that_was_called(bench: Any) -> None:
     router = await sidecar(bench, await bench.server(answer))
     assert (await series(bench, router))["model_errors_total", "POST other 500"] == 0
+    await bench.ask(router, bench.post(path=CHAT))
+    found = await series(bench, router)
+    told = {call: n for (name, call), n in found.items() if name == "model_errors_total" and CHAT in call}
+    assert told == {f"POST {CHAT} {status}": 0 for status in (400, 429, 499, 500, 502, 503, 504)}
 
 
 @pytest.mark.parametrize("line", ["GET /ping", "POST /tokenize"])

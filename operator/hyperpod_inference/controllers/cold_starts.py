@@ -7,7 +7,7 @@ only one whose start this process has watched: what was Ready when it came says 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, product
 
 from prometheus_client.core import HistogramMetricFamily, Metric
 
@@ -81,7 +81,7 @@ class ColdStarts:
         self._found[owner, stage] = counts, total + seconds
 
     def collect(self) -> Iterable[Metric]:
-        """A histogram for each endpoint and stage."""
+        """A histogram for each endpoint and stage, empty ones too: the first start is an increase as well."""
         made = HistogramMetricFamily(
             names.METRIC_COLD_START,
             "Seconds from a pod's creation to Ready, by stage: scheduling, init, server, and the total",
@@ -90,13 +90,15 @@ class ColdStarts:
         there = {(caches.kind, *_bounded(body)) for caches in self._kinds for body in caches.endpoints.list()}
         self._found = {key: value for key, value in self._found.items() if key[0] in there}
         if self._leads():
-            for (owner, stage), (counts, total) in self._found.items():
+            for owner, stage in product(sorted(there), (*STAGES.values(), TOTAL)):
+                counts, total = self._found.get((owner, stage), _NONE)
                 kind, namespace, name = owner
                 buckets = list(zip(_LE, accumulate(counts), strict=True))
                 made.add_metric([namespace, name, TYPES.get(kind, ""), stage], buckets, total)
         return (made,)
 
 
+_NONE = ([0] * (len(BOUNDS) + 1), 0.0)
 _LE = (*map(str, BOUNDS), "+Inf")
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LABELS = names.MODEL_LABELS
 BY_CALL = ("method", "uri", "status")
 """Further labels of errors and times."""
+USUAL_ERRORS = ("400", "429", "499", "500", "502", "503", "504")
+"""Statuses that are told before the first one."""
 MILLISECONDS = 1000.0
 _OTHER = "other"
 
@@ -78,6 +80,12 @@ class ModelCounts(Metrics):
         return request.method.decode(), path if path in self._paths else _OTHER, str(status)
 
 
+def _zeros(seen: Iterable[Call]) -> dict[Call, int]:
+    """No errors yet, for every path that was called: a rate does not see what a series begins with."""
+    paths = {("POST", _OTHER)} | {(method, path) for method, path, _ in seen}
+    return {(*path, status): 0 for path in sorted(paths) for status in USUAL_ERRORS}
+
+
 def _of(histograms: dict[Call, Histogram], call: Call) -> Histogram:
     found = histograms.get(call)
     if found is None:
@@ -105,8 +113,7 @@ class ModelMetrics(Collector):
             "Requests answered with 400 or above, or not whole",
             labels=[*names_, *BY_CALL],
         )
-        # A zero before the first error, or the share of good requests has no denominator's twin to join.
-        for call, number in (counts.failed or {("POST", _OTHER, "500"): 0}).items():
+        for call, number in {**_zeros(counts.latency), **counts.failed}.items():
             errors.add_metric([*values, *call], number)
         yield errors
         gauge = GaugeMetricFamily(names.METRIC_CONCURRENT, "Requests in work", labels=names_)

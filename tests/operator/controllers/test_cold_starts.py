@@ -128,6 +128,18 @@ def test_the_buckets_are_cumulative(starts: ColdStarts) -> None:
     assert found == {"30.0": 0, "60.0": 2, "120.0": 2, "+Inf": 2}
 
 
+def test_stages_are_told_empty_before_the_first_start_so_that_it_is_an_increase(starts: ColdStarts) -> None:
+    registry = CollectorRegistry()
+    registry.register(starts)
+    empty = {
+        stage: registry.get_sample_value(
+            f"{names.METRIC_COLD_START}_bucket", OWN | {"stage": stage, "le": "+Inf"}
+        )
+        for stage in ONE_START
+    }
+    assert empty == dict.fromkeys(ONE_START, 0)
+
+
 def test_an_endpoint_that_is_gone_is_forgotten(starts: ColdStarts, caches: Caches) -> None:
     starts.on_change("ADDED", None, pod(ready=False))
     starts.on_change("MODIFIED", pod(ready=False), pod())
