@@ -8,6 +8,7 @@ out. With HYPERPOD_PANELS=FILE the load goes on for some minutes, and what every
 import asyncio
 import base64
 import json
+import math
 import os
 import re
 import socket
@@ -45,8 +46,8 @@ pytestmark = [
 Body = dict[str, Any]
 NAMESPACE, SPLIT, BROKEN = "default", "split", "broken"
 NAMES_OF_OTHERS = ["--also-metrics-of", "lmcache,tgi,lmi"]
-STEP = 10
-"""Seconds between two points of a picture."""
+SHOWN, STEP, MISTAKES = 300, 5, 30
+"""Seconds in a picture, seconds between two points of it; requests that the server refuses."""
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ async def measured(client: Client, account: boto3.Session) -> AsyncIterator[list
     nowhere = {"replicas": 1, "worker": worker | {"image": "nobody/knows:this"}}
     bodies = [
         base | {"metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec | more}
-        for name, more in (("chat", {"replicas": 2} | routed), (SPLIT, roles), (BROKEN, nowhere))
+        for name, more in (("chat", {"replicas": 1} | routed), (SPLIT, roles), (BROKEN, nowhere))
     ]
     yield bodies
     for body in bodies:
@@ -89,7 +90,7 @@ async def test_every_panel_and_every_record_has_series_under_load(
         name = body["metadata"]["name"]
         path = f"{names.OPERATOR_NAMESPACE}/{names.routing_service_name(name, NAMESPACE)}"
         urls[name] = f"{local_cluster.front_door}/{path}/v1/chat/completions"
-    await tryout.endpoint_ready(client, NAMESPACE, "chat", replicas=2, within=300.0)
+    await tryout.endpoint_ready(client, NAMESPACE, "chat", replicas=1, within=300.0)
     for name in ("chat", SPLIT):
         await wait_for(f"{name} through its router", lambda url=urls[name]: _answers(url), 300.0)
     pods, nodes = (await client.list(PODS)).items, (await client.list(NODES)).items
@@ -104,16 +105,20 @@ async def test_every_panel_and_every_record_has_series_under_load(
             for name, request in (
                 ("chat", _request("word " * 200, 20)),
                 ("chat", _request("another " * 900, 40)),
-                ("chat", {"model": "m"}),  # an error of the client's, so that there are some
                 (SPLIT, _request("Hi", 10)),
                 (SPLIT, _request("long " * 400, 10)),
             )
         ]
+        more = {"spec": {"replicas": 2}}  # a start for it to see
+        await client.patch(tryout.ENDPOINTS, "chat", NAMESPACE, more)
         await wait_for("every query", lambda: _silent(session), 600.0, poll=5.0)
         if PANELS:
-            await loads[1].underway(400)
+            for _ in range(2):
+                await loads[1].underway(600)  # so that the windows of five minutes are full
             async with asking(urls["chat"], _request("a peak " * 600, 60)) as peak:
                 await peak.underway(120)
+                for _ in range(MISTAKES):
+                    await _mistaken(urls["chat"])
             await loads[1].underway(150)
             shown = [await _shown(session, board) for board in BOARDS]
             await asyncio.to_thread(Path(PANELS).write_text, json.dumps(shown), "utf-8")
@@ -128,12 +133,23 @@ async def _answers(url: str) -> str | None:
         return None if answer.status == 200 else f"it answers {answer.status}"
 
 
+async def _mistaken(url: str) -> None:
+    async with aiohttp.ClientSession() as session, session.post(url, json={"model": "m"}) as answer:
+        assert answer.status == 400
+
+
 async def _silent(session: aiohttp.ClientSession) -> str | None:
-    """The queries that have no series yet."""
+    """The queries that have no number yet."""
     queries = [expr for board in BOARDS for _, expr in board.queries()]
     queries += [rule["record"] for rule in rules.records()]
-    missing = [each for each in queries if not await _asked(session, "query", query=_chosen(each))]
+    missing = [each for each in queries if not await _has_a_number(session, each)]
     return f"{len(missing)} of {len(queries)} without series: {missing}" if missing else None
+
+
+async def _has_a_number(session: aiohttp.ClientSession, query: str) -> bool:
+    """Whether a series has a value: the quantile of an empty histogram is none."""
+    found = await _asked(session, "query", query=_chosen(query))
+    return any(math.isfinite(float(each["value"][1])) for each in found)
 
 
 def _chosen(expr: str) -> str:
@@ -155,8 +171,11 @@ async def _asked(session: aiohttp.ClientSession, what: str, **asked: str | float
 
 
 async def _shown(session: aiohttp.ClientSession, board: Board) -> Body:
-    """What a board shows now: {title, rows: [[panel, ...], ...]}; a panel's series are (name, points)."""
-    rows = [[await _panel(session, panel) for panel in row.panels if panel.queries] for row in board.rows]
+    """What a board shows now: {title, rows: [{title, panels}, ...]}; a panel's series are (name, points)."""
+    rows = [
+        {"title": row.title, "panels": [await _panel(session, each) for each in row.panels if each.queries]}
+        for row in board.rows
+    ]
     return {"file": board.file, "title": board.title, "rows": rows}
 
 
@@ -165,7 +184,7 @@ async def _panel(session: aiohttp.ClientSession, panel: Panel) -> Body:
     end = float(now["value"][1])
     series = []
     for query in panel.queries:
-        times = {"start": end - 900, "end": end, "step": STEP}
+        times = {"start": end - SHOWN, "end": end, "step": STEP}
         for found in await _asked(session, "query_range", query=_chosen(query.expr), **times):
             labels = found["metric"]
             legend = re.sub(r"\{\{(\w+)\}\}", lambda match, at=labels: at.get(match[1], ""), query.legend)
@@ -246,7 +265,12 @@ def _running(folder: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [str(PROMETHEUS), "--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{port}"]
+    command = [
+        str(PROMETHEUS),
+        "--config.file=prometheus.yml",
+        "--storage.tsdb.path=data",  # Debian's own default is one place for all
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
         try:

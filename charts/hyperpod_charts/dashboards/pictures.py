@@ -1,4 +1,4 @@
-"""Pictures of the boards from what a real Prometheus answered: `make pictures`.
+"""Pictures of the boards from what a real Prometheus answered, minutes to the right: `make pictures`.
 
     python pictures.py PANELS.json FOLDER
 
@@ -17,7 +17,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 from matplotlib import pyplot as plt  # the back end comes first
 
-COLUMNS, ROW_HEIGHT, WIDTH = 24, 2.2, 13.0
+COLUMNS, ROW_HEIGHT, WIDTH = 24, 1.9, 13.0
 """Of Grafana's grid; the others in inches."""
 MOST_LINES, MOST_ROWS = 8, 8
 _SCALES = {"bytes": (2**20, "MiB"), "ms": (1, "ms"), "s": (1, "s"), "percentunit": (0.01, "%")}
@@ -26,19 +26,25 @@ Board = Mapping[str, Any]
 
 def draw(board: Board, folder: Path) -> Path:
     """One picture of all panels, in the order and the widths of the dashboard."""
-    lines = [line for row in board["rows"] for line in _lines(row)]
-    figure = plt.figure(figsize=(WIDTH, ROW_HEIGHT * len(lines) + 0.5), layout="constrained")
-    figure.suptitle(board["title"], fontsize=11, fontweight="bold")
-    grid = figure.add_gridspec(len(lines), COLUMNS)
-    for at, line in enumerate(lines):
+    lines = [(row["title"], line) for row in board["rows"] for line in _lines(row["panels"])]
+    height = ROW_HEIGHT * len(lines) + 0.4
+    figure = plt.figure(figsize=(WIDTH, height))
+    edge = 0.3 / height
+    grid = figure.add_gridspec(
+        len(lines), COLUMNS, left=0.05, right=0.99, bottom=edge, top=1 - 2 * edge, hspace=0.45, wspace=4.0
+    )
+    said = ""
+    for at, (row, line) in enumerate(lines):
         column = 0
         for panel in line:
             axes = figure.add_subplot(grid[at, column : column + panel["width"]])
-            axes.set_title(panel["title"], fontsize=8, loc="left")
+            heading = f"{row}: " if row != said else ""
+            axes.set_title(heading + panel["title"], fontsize=8, loc="left")
+            said = row
             _KINDS[panel["kind"]](axes, panel)
             column += panel["width"]
     path = folder / f"{board['file']}.png"
-    figure.savefig(path, dpi=75, metadata={"Software": ""})
+    figure.savefig(path, dpi=72, metadata={"Software": ""})
     plt.close(figure)
     return path
 
@@ -64,7 +70,6 @@ def _over_time(axes: Any, panel: Board) -> None:
     axes.tick_params(labelsize=6)
     axes.grid(alpha=0.3)
     axes.set_ylabel(unit, fontsize=6)
-    axes.set_xlabel("minutes", fontsize=6)
     left = len(panel["series"]) - MOST_LINES
     title = f"and {left} more" if left > 0 else None
     axes.legend(fontsize=5, loc="upper left", framealpha=0.6, title=title, title_fontsize=5)
@@ -98,7 +103,7 @@ def main(source: Path, folder: Path) -> None:
     """Draw every board that has panels with queries."""
     folder.mkdir(parents=True, exist_ok=True)
     for board in json.loads(source.read_text("utf-8")):
-        if any(board["rows"]):
+        if any(row["panels"] for row in board["rows"]):
             sys.stdout.write(f"{draw(board, folder)}\n")
 
 
