@@ -12,15 +12,16 @@ from typing import Any
 import aiohttp
 
 from hyperpod_inference.api import names
+from hyperpod_inference.controllers.kinds import CUSTOM
 from hyperpod_inference.kube.client import Client
-from hyperpod_inference.kube.resources import NODES, PODS, Resource
+from hyperpod_inference.kube.resources import NODES, PODS
 from hyperpod_inference.local.install import NotReadyError, wait_for
 from hyperpod_inference.status.placements import Placement, placements
 
 Manifest = dict[str, Any]
 QUESTION = "What is the capital city of France? Answer in one sentence."
 """One that a model of 135 million parameters answers right."""
-ENDPOINTS = Resource(names.GROUP, "v1", "inferenceendpointconfigs", "InferenceEndpointConfig")
+ENDPOINTS = CUSTOM[names.KIND_ENDPOINT]
 
 
 def tenant(instance_type: str, gpus: int, namespace: str = "default") -> Manifest:
