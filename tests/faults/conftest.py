@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the rig is a package of this folder's own
 
+from faultrig.account import Account, load_balancers
 from faultrig.report import Row, machine, page, row_of
 from faultrig.selection import full
 from faultrig.snapshot import NAMESPACE
@@ -19,6 +20,7 @@ from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.errors import ApiError
+from hyperpod_inference.local.aws.double import AwsDouble
 
 _rows: dict[str, Row] = {}
 _controls: dict[str, bool] = {}
@@ -90,3 +92,19 @@ async def world(
             except ApiError:
                 await asyncio.sleep(0.1)
         yield World(client, tmp_path, baselines)
+
+
+@pytest.fixture
+async def registering(world: World, double: "AwsDouble") -> AsyncIterator[World]:
+    """The world with an AWS account, and with load balancers for what is in it."""
+    world.account = Account(double)
+    async with load_balancers(world.client):
+        yield world
+    double.reset()
+    double.faults.heard = None
+
+
+@pytest.fixture
+def account(registering: World) -> Account:
+    assert registering.account is not None
+    return registering.account

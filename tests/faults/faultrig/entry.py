@@ -5,16 +5,19 @@ patching, so that nothing of them is in the product.
 """
 
 import asyncio
+import importlib
 import logging
+import os
 import signal
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from hyperpod_inference.api import names
 from hyperpod_inference.api.settings import OperatorSettings
-from hyperpod_inference.controllers import manager
-from hyperpod_inference.kube import apply, client, lease, reflector
+from hyperpod_inference.controllers import manager, wiring
+from hyperpod_inference.kube import apply, client, events, lease, reflector
 from hyperpod_inference.kube.config import ClusterConfig, no_token
 from hyperpod_inference.kube.lease import Elector, LeadershipLost, LeaseTimes
 
@@ -63,16 +66,44 @@ BUGS = {
 }
 
 
+def other_wall_clock(file: Path) -> None:
+    """The wall clock is wrong by the seconds that a file holds at the moment; the monotonic one is right."""
+    right = time.time
+
+    def wrong_by() -> float:
+        return float(file.read_text() or 0)
+
+    class Skewed(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + timedelta(seconds=wrong_by())
+
+    def now() -> datetime:
+        return Skewed.now(lease.UTC)
+
+    time.time = lambda: right() + wrong_by()
+    lease.datetime = Skewed  # type: ignore[misc]
+    events.EventRecorder.__init__.__kwdefaults__["now"] = now
+    wiring.now = manager.now = now
+
+
 def main(options: dict[str, Any]) -> None:
     """Run until SIGTERM; the exit status is the command's."""
     logging.basicConfig(filename=options["log"], level=logging.DEBUG, force=True, format=options["format"])
-    logging.getLogger("asyncio").setLevel(logging.INFO)
+    for library in ("asyncio", "boto3", "botocore", "urllib3"):
+        logging.getLogger(library).setLevel(logging.INFO)
     if options["bug"]:
         BUGS[options["bug"]]()
     # What is minutes in production must be seconds here.
     reflector.Reflector.__init__.__kwdefaults__["silence"] = options["silence"]
     reflector.RELIST_PAUSE = options["relist_pause"]
     client.PAGE_LIMIT = options["page_limit"]
+    for path, value in options["constants"].items():
+        module, _, name = path.rpartition(".")
+        setattr(importlib.import_module(module), name, value)
+    if options["clock"]:
+        other_wall_clock(Path(options["clock"]))
+    os.environ.update(options["environ"])  # botocore looks there
     names.VERSION = options["version"] or names.VERSION
     settings = OperatorSettings.from_env(options["environ"])
     config = ClusterConfig(options["server"], None, no_token)

@@ -8,6 +8,7 @@ import runpy
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -23,7 +24,11 @@ LEASE = {"duration": 8.0, "deadline": 5.0, "retry": 1.0}
 
 @dataclass
 class OperatorProcess:
-    """One operator that reaches the API server through `server`. `bug` names one of `entry.BUGS`."""
+    """One operator that reaches the API server through `server`.
+
+    bug: one of `entry.BUGS`. constants: by module and name, what they are here. clock: a file with the
+    seconds by which its wall clock is wrong.
+    """
 
     server: str
     directory: Path
@@ -35,6 +40,8 @@ class OperatorProcess:
     page_limit: int = 500
     version: str = ""
     environ: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+    clock: Path | None = None
     number: int = field(default_factory=lambda: next(_numbers))
 
     @property
@@ -72,6 +79,8 @@ class OperatorProcess:
             "address": self.address,
             "page_limit": self.page_limit,
             "version": self.version,
+            "constants": self.constants,
+            "clock": str(self.clock or ""),
             "environ": {
                 "OPERATOR_NAMESPACE": self.namespace,
                 "ENABLE_WEBHOOKS": "false",

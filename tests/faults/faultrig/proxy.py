@@ -52,6 +52,7 @@ class FaultProxy:
     calls: list[Call] = field(default_factory=list)
     url: str = ""
     streams: dict[int, tuple[Call, web.Request]] = field(default_factory=dict)
+    _handlers: list[web.RequestHandler] = field(default_factory=list)
     _connections: set[asyncio.Transport] = field(default_factory=set)
 
     async def __aenter__(self) -> "FaultProxy":
@@ -63,19 +64,28 @@ class FaultProxy:
             application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._server = await asyncio.get_running_loop().create_server(self._connection, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
+    def _connection(self) -> web.RequestHandler:
+        """What serves one connection, remembered also if it never asks for anything."""
+        assert self._runner.server is not None
+        made: web.RequestHandler = self._runner.server()
+        self._handlers.append(made)
+        return made
+
     async def __aexit__(self, *_: object) -> None:
+        self._server.close()
         server = self._runner.server
         await self._runner.cleanup()
-        for _ in range(5):  # a connection that was accepted just before becomes known some turns later
-            await asyncio.sleep(0)
         if server is not None:
             await server.shutdown(0)
-        for each in self._connections:  # the server forgets some of those that a killed client leaves
-            each.abort()
+        for _ in range(20):  # a connection that was accepted just before becomes known some turns later
+            known = {each.transport for each in self._handlers if each.transport is not None}
+            for each in known | self._connections:  # the server forgets some that a killed client leaves
+                each.abort()
+            await asyncio.sleep(0)
         await self._session.close()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:

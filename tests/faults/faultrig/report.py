@@ -12,7 +12,7 @@ FAULTS = {
     "F2": "every write is answered 409, once or three times",
     "F3": "429 with Retry-After to all requests, or to every third",
     "F4": "500, 502, 503, 504 on the reads or writes of each kind; one endpoint that always fails",
-    "F5": "the answers of writes are lost, with and without effect",
+    "F5": "the answers of writes are lost, with and without effect; those of AWS too",
     "F6": "watches close after each event, or twice a second",
     "F7": "410 as a status, as an event, and half-way through a paged list; deletions that nobody saw",
     "F8": "ERROR events, lines that are no JSON, cut off, no event, or 2 MB long",
@@ -21,10 +21,14 @@ FAULTS = {
     "F11": "events that are merged, or never sent at all",
     "F12": "events twice, replayed, and in another order across kinds",
     "F13": "two leaders: the API hangs, resets or fails for one; a paused process; a lease taken or deleted",
+    "F14": "wall clocks ten minutes wrong, jumping both ways, slewed: the leader's, and its rival's",
+    "F15": "the webhook is away, silent, not trusted, expired; its certificates change under load",
     "F16": "the right to write a kind is revoked, then restored",
     "F17": "a kind that others define (KEDA's ScaledObject) is unknown, then installed",
     "F18": "somebody else edits, scales, relabels or deletes the operator's objects",
+    "F19": "AWS is away for a minute at each call of a creation and a deletion; ends half-way",
     "F20": "an upgrade of the operator, there and back",
+    "F21": "AWS throttles every kind of call, does not show yet what it made; two operators ask at once",
     "F24": "SIGTERM in the middle of a reconcile, and while the API server hangs",
 }
 HEAD = """# Faults
@@ -36,8 +40,12 @@ endpoint. `make faults` runs the table and writes this page; a short form of it 
 After each trial an oracle compares with the same action without a fault. The children (O1), other people's
 fields in them (O2) and the status (O3) are equal, and the Deployment's status in it is the live one's.
 Nothing that both ends hold was deleted on the way (O4). The operator is quiet again (O5). It needed no more
-writes than allowed: three times those of the undisturbed run and ten, unless the row says otherwise (O6). O7,
-one external AWS resource for each endpoint, has nothing to count: an endpoint of this table asks for none.
+writes than allowed: three times those of the undisturbed run and ten, unless the row says otherwise (O6).
+
+In the rows about AWS (F14, F19, F21, half of F5) the endpoint has a certificate and a SageMaker endpoint: AWS
+holds the same as after the undisturbed run, nothing after a deletion, and at no moment two of what there is
+one of (O7). What is seconds in production is tenths there, and a minute without AWS is eight failed tries, as
+many as production makes in it. Some rows alone: `HYPERPOD_FAULTS=all pytest tests/faults -k "f14 or f19"`.
 """
 CONTROLS = """
 ## Does the table catch anything?

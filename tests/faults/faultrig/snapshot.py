@@ -18,6 +18,7 @@ _VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "generation", "manag
 _VOLATILE |= {"clusterIPs", "deployment.kubernetes.io/revision", "deletionGracePeriodSeconds"}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _HASH = re.compile(r"(/spec-hash\": \")[0-9a-f]{16}")
+_ARN = re.compile(r"certificate/[0-9a-f-]{36}")
 _MARK = re.compile(r"(-model-|model-volume\": \")[0-9a-f]{8}")
 
 
@@ -109,6 +110,7 @@ def _without(value: Any) -> Any:
 
 def _words(text: str, name: str) -> str:
     """The text with names and times replaced by what they are."""
+    text = re.sub(rf"{name}-[0-9a-f]{{8}}-[0-9a-f]{{8}}", "REVISION", _ARN.sub("certificate/ID", text))
     text = re.sub(rf"{name}-[0-9a-f]{{7,10}}(-[a-z0-9]{{5}})?", "POD", text)
     text = _HASH.sub(r"\1HASH", text)
     return _MARK.sub(r"\1MARK", _TIME.sub("TIME", text.replace(name, "NAME")))

@@ -12,11 +12,12 @@ import copy
 import itertools
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
+from faultrig.account import HASTE, Account, Inventory
 from faultrig.calls import Call
 from faultrig.process import OperatorProcess
 from faultrig.proxy import FaultProxy, Rule
@@ -30,6 +31,7 @@ from faultrig.snapshot import (
     snapshot,
 )
 
+from hyperpod_inference.api import conditions
 from hyperpod_inference.controllers.caches import owner_selector
 from hyperpod_inference.controllers.kinds import ENDPOINTS
 from hyperpod_inference.kube.client import MERGE_PATCH, Client
@@ -73,19 +75,24 @@ class Baseline:
 
     end: dict[str, Any]
     writes: list[Call]
+    inventory: Inventory | None = None
+    asked: tuple[str, ...] = ()
+    """The calls to AWS, in order."""
 
     def without_foreign(self, *made_again: str) -> "Baseline":
         """The same, but what was deleted and made again lost the annotation that somebody had put on it."""
         end = copy.deepcopy(self.end)
         for child in made_again:
             end["children"][child]["metadata"]["annotations"].pop(FOREIGN)
-        return Baseline(end, self.writes)
+        return replace(self, end=end)
 
 
 NO_HUGGING_FACE = {"huggingFaceModel": None}
-STARTS = {"back": "huggingface"}
+STARTS = {"back": "huggingface", "deregister": "register"}
 """Actions that start from another endpoint than the plain example."""
 ACTIONS = ("create", "scale", "change", "route", "rename", "delete")
+REGISTERING = ("register", "deregister")
+"""Actions with a certificate and a SageMaker endpoint, for a world with an account."""
 _names = itertools.count(1)
 
 
@@ -97,14 +104,15 @@ class World:
     directory: Path
     baselines: dict[str, Baseline]
     bug: str = ""
+    account: Account | None = None
     outcomes: list[Outcome] = field(default_factory=list)
 
     async def act(self, action: str, name: str) -> None:
         """What the user does."""
-        if action in ("create", "huggingface", "autoscale"):
-            await self.client.apply(_example(name, action), "user")
+        if action in ("create", "huggingface", "autoscale", "register"):
+            await self.client.apply(example(name, action), "user")
             return
-        if action == "delete":
+        if action in ("delete", "deregister"):
             await self.client.delete(ENDPOINTS, name, NAMESPACE)
             return
         specs: dict[str, Any] = {
@@ -112,7 +120,7 @@ class World:
             "change": {"worker": {"image": "vllm/vllm-openai:v0.11.0"}},
             "route": {"invocationEndpoint": "v1/completions"},
             "rename": {"modelSourceConfig": HUGGING_FACE},
-            "back": {"modelSourceConfig": {**_example(name)["spec"]["modelSourceConfig"], **NO_HUGGING_FACE}},
+            "back": {"modelSourceConfig": {**example(name)["spec"]["modelSourceConfig"], **NO_HUGGING_FACE}},
         }
         await self.client.patch(ENDPOINTS, name, NAMESPACE, {"spec": specs[action]}, MERGE_PATCH)
 
@@ -125,7 +133,9 @@ class World:
                 await trial.quiet()
                 if end["endpoint"] is not None:
                     assert end["endpoint"]["status"]["deploymentStatus"]["status"] == []
-                self.baselines[action] = Baseline(end, trial.writes())
+                held = self.account.inventory(trial.name) if self.account else None
+                asked = tuple(self.account.calls) if self.account else ()
+                self.baselines[action] = Baseline(end, trial.writes(), held, asked)
         return self.baselines[action]
 
     def trial(self, action: str, **operator: Any) -> "Trial":
@@ -152,13 +162,17 @@ class Trial:
 
     async def __aenter__(self) -> "Trial":
         self.client = self.world.client
+        if self.world.account is not None:
+            self.world.account.empty()
         self.proxy = await FaultProxy(self.client.config).__aenter__()
         self.proxy.rules += self.options.pop("rules", ())
         self.operators: list[OperatorProcess] = []
         self.operator = self.start()
         await self.watching()
-        if self.action not in ("create", "autoscale"):
+        if self.action not in ("create", "autoscale", "register"):
             await self._prepare()
+        if self.world.account is not None:
+            self.world.account.begin()
         self.start_uids = identities(await children(self.client, self.name), self.name)
         self.first, self.began = len(self.proxy.calls), time.monotonic()
         return self
@@ -172,6 +186,9 @@ class Trial:
     def start(self, **options: Any) -> OperatorProcess:
         """Start an operator, by default behind this trial's proxy."""
         given = {"server": self.proxy.url, "bug": self.world.bug} | self.options | options
+        if self.world.account is not None:
+            given["environ"] = self.world.account.environ() | given.get("environ", {})
+            given["constants"] = HASTE | given.get("constants", {})
         self.operator = OperatorProcess(directory=self.world.directory, namespace=NAMESPACE, **given).start()
         self.operators.append(self.operator)
         return self.operator
@@ -220,6 +237,10 @@ class Trial:
             return True
         if (body.get("status") or {}).get("observedGeneration") != body["metadata"]["generation"]:
             return False
+        if body["spec"].get("endpointName"):
+            said = conditions.find(body["status"].get("conditions", ()), conditions.ENDPOINT_REGISTERED)
+            if said is None or said["status"] != "True":
+                return False
         try:
             deployment = await self.client.get(DEPLOYMENTS, self.name, NAMESPACE)
         except NotFound:
@@ -284,6 +305,7 @@ class Trial:
         if not await converged():
             raise Failed("O5: it did not stay: " + "\n".join(differences(baseline.end, got)))
         await self._nothing_replaced(replaced)
+        await self._in_aws(baseline)
         allowed = budget * len(baseline.writes) + 10
         if len(self.writes()) > allowed:
             raise Failed(f"O6: {len(self.writes())} writes, {allowed} allowed\n{self.explain()}")
@@ -291,6 +313,22 @@ class Trial:
         outcome = Outcome(len(self.writes()), converged_after, self.rate(), memory)
         self.world.outcomes.append(outcome)
         return outcome
+
+    async def _in_aws(self, baseline: Baseline) -> None:
+        """O7: AWS holds the same, and never held two for the one endpoint."""
+        account = self.world.account
+        if account is None:
+            return
+
+        async def same() -> bool:
+            return account.inventory(self.name) == baseline.inventory
+
+        def apart() -> str:
+            return "\n".join(differences(baseline.inventory, account.inventory(self.name)))
+
+        await eventually(same, lambda: f"O7: {apart()}\n{self.explain()}")
+        if any(count > 1 for count in account.most.values()):
+            raise Failed(f"O7: at some moment there were {account.most}")
 
     async def at_rest(self) -> None:
         """Until the operator, just started, has looked at the endpoint and has nothing left to do."""
@@ -331,7 +369,8 @@ class Trial:
         return "\n".join(["writes:", *lately, "logs:", *logs])
 
 
-def _example(name: str, start: str = "create") -> Body:
+def example(name: str, start: str = "create") -> Body:
+    """The endpoint that an action starts with."""
     body: Body = yaml.safe_load(EXAMPLE.read_text())
     body["metadata"] = {"name": name, "namespace": NAMESPACE}
     # No scheduler of that name: pods stay pending, without a word, the same in every run.
@@ -339,7 +378,9 @@ def _example(name: str, start: str = "create") -> Body:
     scaling = body["spec"].pop("autoScalingSpec")
     if start == "autoscale":
         body["spec"]["autoScalingSpec"] = scaling
-    body["spec"].pop("tlsConfig")  # there is no AWS, and to find that out takes a second of every process
+    secured = body["spec"].pop("tlsConfig")  # without AWS it takes a second of every process to find that out
+    if start == "register":
+        body["spec"] |= {"tlsConfig": secured, "endpointName": name}
     if start == "huggingface":
         body["spec"]["modelSourceConfig"] = {k: v for k, v in HUGGING_FACE.items() if v is not None}
     return body

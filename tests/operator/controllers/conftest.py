@@ -279,6 +279,7 @@ class Registering:
         self, world: World, account: SageMakerAccount, example: Body, settings: OperatorSettings
     ) -> None:
         self.world, self.account = world, account
+        self.tick = timedelta(minutes=1)
         world.moment = datetime.now(UTC).replace(microsecond=0)
         account.double.world.clock = lambda: world.moment
         world.settings = settings
@@ -324,7 +325,7 @@ class Registering:
                 await self.balanced()
             if self.registration() is not None:
                 return
-            self.world.moment += timedelta(minutes=1)
+            self.world.moment += self.tick
         raise AssertionError("no registration was made")
 
     def is_there(self) -> bool:
@@ -345,7 +346,7 @@ class Registering:
     async def until_steady(self, tries: int = 30) -> None:
         """Both reconcile, through failures, while SageMaker's time passes, until nothing is to be done."""
         for _ in range(tries):
-            self.world.moment += timedelta(minutes=1)
+            self.world.moment += self.tick
             wait: float | None = 0.0
             with contextlib.suppress(CloudError):
                 await self.world.reconcile()

@@ -26,7 +26,7 @@ from hyperpod_inference.controllers.authority import AuthorityKeeper
 from hyperpod_inference.controllers.networks import OwnNetwork
 from hyperpod_inference.controllers.serving import serving
 from hyperpod_inference.local.aws import ACCOUNT
-from hyperpod_inference.local.aws.faults import Fault, denied, throttling
+from hyperpod_inference.local.aws.faults import Fault, denied, outage, throttling
 from hyperpod_inference.render.sagemaker_endpoint import TAG_OWNER, Seen, Step, Wanted, next_step
 from hyperpod_inference.webhook.authority import Authority, new_authority, sign
 
@@ -403,7 +403,7 @@ async def whole_life(registering: Any) -> None:
     await registering.until_steady()
     registering.delete(names.KIND_ENDPOINT)
     for _ in range(60):
-        registering.world.moment += timedelta(minutes=1)
+        registering.world.moment += registering.tick
         for step in (registering.world.reconcile, registering.register):
             with contextlib.suppress(CloudError):
                 await step()
@@ -420,12 +420,16 @@ STRUCK = range(26) if ALL else (2, 8, 14, 20)
 
 
 @pytest.mark.parametrize("passing", STRUCK)
-async def test_an_aws_that_is_down_for_a_while_leaves_nothing_and_makes_nothing_twice(
+async def test_an_aws_that_is_down_for_a_minute_leaves_nothing_and_makes_nothing_twice(
     registering: Any, account: Any, passing: int
 ) -> None:
     account.double.world.transition = timedelta(minutes=2)
-    account.faults.add(Fault("*", times=6, passing=passing))
+    registering.tick = timedelta(seconds=15)
+    down = outage(timedelta(minutes=1), passing)
+    account.faults.add(down)
     await whole_life(registering)
+    assert down.ends is not None, "it struck"
+    assert down.ends < registering.world.moment
     assert account.most == (1, 1), "one endpoint and one certificate at any time"
 
 

@@ -52,6 +52,17 @@ def test_the_serving_certificate_is_replaced_after_two_thirds_of_its_90_days(
     assert trusted(after, before, clock())
 
 
+@pytest.mark.parametrize("minutes", [10, -10])
+def test_replicas_whose_clocks_differ_leave_each_others_certificate_and_all_trust_it(
+    minutes: int, clock: Clock, webhook_hosts: list[str]
+) -> None:
+    right = clock()
+    clock.forward(minutes=minutes)
+    made = issued(webhook_hosts, clock())
+    assert renewed(made, webhook_hosts, right) == made
+    assert trusted(made, made, right)
+
+
 def test_a_new_authority_is_trusted_before_it_signs(clock: Clock, webhook_hosts: list[str]) -> None:
     first = issued(webhook_hosts, clock())
     clock.forward(days=3650 * 2 / 3)

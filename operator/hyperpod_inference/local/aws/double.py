@@ -60,7 +60,7 @@ class AwsDouble:
         at_work()
         self._settings = Settings(clock, transition, CATALOGUE, lambda: self.url)
         self.region, self._host = region, host
-        self.faults = Faults()
+        self.faults = Faults(lambda: self.world.clock())
         simulate.install(self.faults)
         self.reset()
         moto = DomainDispatcherApplication(create_backend_app)
