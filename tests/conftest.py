@@ -1,7 +1,10 @@
 """What every test may lean on: running clusters, started once for the whole session."""
 
+import base64
 import contextlib
+import json
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +59,24 @@ def double() -> "Iterator[AwsDouble]":
 
     with AwsDouble() as running:
         yield running
+
+
+@pytest.fixture
+def pod_token() -> Callable[..., str]:
+    """pod_token(subject, issuer=, audience=, life=): as an API server signs one for `life` seconds.
+
+    The signature is none: AWS on loopback does not look at it.
+    """
+    return _pod_token
+
+
+def _pod_token(
+    subject: str, *, issuer: str = "oidc.example", audience: str = "sts.amazonaws.com", life: float = 3600
+) -> str:
+    end = datetime.now(UTC) + timedelta(seconds=life)
+    claims = {"iss": f"https://{issuer}", "sub": subject, "aud": [audience], "exp": end.timestamp()}
+    parts = (base64.urlsafe_b64encode(json.dumps(each).encode()) for each in ({"alg": "RS256"}, claims))
+    return ".".join([*(each.rstrip(b"=").decode() for each in parts), "c2lnbmF0dXJl"])
 
 
 @pytest.fixture(scope="session")

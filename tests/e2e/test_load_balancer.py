@@ -14,10 +14,12 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from click.testing import CliRunner
 
+from hyperpod_inference.api import names
 from hyperpod_inference.cli.install import example
 from hyperpod_inference.cli.main import main
 from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import NotFound
+from hyperpod_inference.kube.resources import PODS
 from hyperpod_inference.local import tryout
 from hyperpod_inference.local.alb.access_log import FIELDS
 from hyperpod_inference.local.alb.names import BUCKET
@@ -61,6 +63,8 @@ async def balanced(client: Client, account: boto3.Session) -> AsyncIterator[dict
 async def test_clients_outside_get_the_models_answer_and_the_access_log_has_their_calls(
     local_cluster: LocalCluster, client: Client, account: boto3.Session, balanced: dict[str, Any]
 ) -> None:
+    assert not {"AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"} & await told_to_operator(client)
+    assert "AWS_CONTAINER_CREDENTIALS_FULL_URI" in await told_to_operator(client), "Pod Identity, as on EKS"
     await client.apply(balanced, "test")
     await tryout.endpoint_ready(client, NAMESPACE, NAME, replicas=1, within=WITHIN)
     await wait_for("the endpoint's ways in", lambda: closed(client), WITHIN)
@@ -87,6 +91,14 @@ async def test_clients_outside_get_the_models_answer_and_the_access_log_has_thei
     assert all(len(line.split()) >= len(FIELDS) for line in lines)
     verdicts = json.loads(await asyncio.to_thread(said, "doctor", NAME, "-n", NAMESPACE, "-o", "json"))
     assert not [each for each in verdicts["findings"] if each["verdict"] == "WRONG"]
+
+
+async def told_to_operator(client: Client) -> set[str]:
+    """The variables of the operator's newest pod."""
+    labels = {"label_selector": "app.kubernetes.io/component=controller-manager"}
+    pods = (await client.list(PODS, names.OPERATOR_NAMESPACE, **labels)).items
+    newest = max(pods, key=lambda each: each["metadata"]["creationTimestamp"])
+    return {each["name"] for container in newest["spec"]["containers"] for each in container["env"]}
 
 
 async def closed(client: Client) -> str | None:

@@ -69,6 +69,9 @@ class NoCredentials(CloudError):
     """There are no credentials, or they have expired."""
 
 
+_REFUSED_BY_AGENT = re.compile(r"Received non 200 response 4\d\d from container metadata")
+
+
 @contextlib.contextmanager
 def translated(call: str) -> Iterator[None]:
     """Run one AWS call; `call` is its IAM action. Raises CloudError or one of its kinds."""
@@ -84,6 +87,9 @@ def translated(call: str) -> Iterator[None]:
         exceptions.TokenRetrievalError,
     ) as error:
         raise NoCredentials(call, "", str(error)) from error
+    except exceptions.CredentialRetrievalError as error:  # Pod Identity's agent: it said no, or nothing
+        refused = _REFUSED_BY_AGENT.search(str(error))
+        raise (NoCredentials if refused else Unreachable)(call, "", str(error)) from error
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
         raise Unreachable(call, "", str(error)) from error
     except exceptions.BotoCoreError as error:
@@ -118,22 +124,30 @@ _UNAUTHORIZED = re.compile(
 )
 
 
-def _lacking(error: CloudError, role: str) -> str:
-    """What AWS's words say is missing; '' where they do not say it."""
-    found = _UNAUTHORIZED.search(error.message)
+_SKEWED = re.compile(r"Signature (expired|not yet current)")
+
+
+def lacking(message: str, role: str = "") -> str:
+    """'Role X lacks action Y on Z' where AWS's words say so, else ''. role: the caller's ARN, where known."""
+    found = _UNAUTHORIZED.search(message)
     if found is None:
         return ""
     who = role or found["who"].partition(":assumed-role/")[2].partition("/")[0] or found["who"]
-    return (
-        f"Role {who} lacks action {found['action']} on {found['what']}: allow it; it goes on by itself then."
-    )
+    return f"Role {who} lacks action {found['action']} on {found['what']}"
+
+
+def _is_skewed(error: CloudError) -> bool:
+    """Whether AWS refuses the time at which a call was signed: minutes off, by its clock."""
+    return error.code in ("RequestTimeTooSkewed", "RequestExpired") or bool(_SKEWED.search(error.message))
 
 
 def _step(error: CloudError, role: str) -> str:
     again = "It is tried again by itself."
+    if _is_skewed(error):
+        return f"The clock of the operator's node is wrong: have it set (chronyd, NTP). {again}"
     if isinstance(error, Denied):
-        if lacking := _lacking(error, role):
-            return lacking
+        if missing := lacking(error.message, role):
+            return f"{missing}: allow it; it goes on by itself then."
         return f"Allow {error.call} to {role or 'the role of the operator'}; it goes on by itself then."
     if isinstance(error, NoCredentials):
         return "Give the operator's service account a role (IRSA or EKS Pod Identity), and restart it."

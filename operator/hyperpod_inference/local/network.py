@@ -19,6 +19,8 @@ API_URL = f"https://{API_ADDRESS}:{API_PORT}"
 ISSUER = "kubernetes.default.svc.cluster.local"
 """Whose tokens service accounts have: the host of an https:// URL, as IAM names a provider."""
 
+IDENTITY_AGENT = "169.254.170.23"
+"""Where pods on EKS ask for the credentials of their role: an address of each node itself."""
 _FIRST_NODE = ipaddress.IPv4Address("10.244.255.1")
 NODE_ADDRESSES = tuple(str(_FIRST_NODE + number) for number in range(64))
 
@@ -29,6 +31,7 @@ def setup_commands(ip: str) -> tuple[tuple[str, ...], ...]:
         (ip, "link", "set", "lo", "up"),
         (ip, "route", "add", "local", POD_RANGE, "dev", "lo"),
         (ip, "route", "add", "local", SERVICE_RANGE, "dev", "lo"),
+        (ip, "route", "add", "local", IDENTITY_AGENT, "dev", "lo"),
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from hyperpod_inference.api import names as api
 from hyperpod_inference.cloud.balancers import LoadBalancers
 from hyperpod_inference.cloud.session import Session
+from hyperpod_inference.installation.roles import statements
 from hyperpod_inference.local.alb import names, proxy
 from hyperpod_inference.local.alb.__main__ import lookup
 from hyperpod_inference.local.alb.account import furnish
@@ -54,7 +55,86 @@ def account(double: AwsDouble, session: Session) -> Session:
 @pytest.fixture
 def elb(account: Session) -> Elb:
     network = furnish(account)
-    return Elb(account, network.subnets, network.vpc)
+    return Elb(account, account, network.subnets, network.vpc)
+
+
+@pytest.fixture
+def as_controller(double: AwsDouble, account: Session) -> Iterator[Callable[..., Elb]]:
+    """as_controller(action): under the role that the constructs give the controller, but for that action."""
+
+    def taken(without: str = "") -> Elb:
+        network = furnish(account)
+        name, iam = names.CONTROLLER_ROLE.rpartition("/")[2], account.client("iam")
+        kept = [
+            each | {"Action": [one for one in each["Action"] if one != without]}
+            for each in statements("alb_controller")
+        ]
+        document = {"Version": "2012-10-17", "Statement": [each for each in kept if each["Action"]]}
+        iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=json.dumps(document))
+        keys = account.client("sts").assume_role(RoleArn=names.CONTROLLER_ROLE, RoleSessionName="alb")
+        role = Session(
+            aws_access_key_id=keys["Credentials"]["AccessKeyId"],
+            aws_secret_access_key=keys["Credentials"]["SecretAccessKey"],
+            aws_session_token=keys["Credentials"]["SessionToken"],
+        )
+        double.app.enforcing = True
+        return Elb(role, account, network.subnets, network.vpc)
+
+    yield taken
+    double.app.enforcing = False
+
+
+ASKED: dict[str, Any] = {
+    "attributes": {"idle_timeout.timeout_seconds": "900"},
+    "target_attributes": {"load_balancing.algorithm.type": "least_outstanding_requests"},
+    "tags": {"CreatedBy": "HyperPodInference"},
+}
+
+
+def test_the_controllers_role_is_enough_for_the_life_of_a_load_balancer(
+    as_controller: Callable[..., Elb], account: Session, imported: Settings
+) -> None:
+    elb, asked = as_controller(), wanted(replace(imported, **ASKED))
+    elb.deploy(asked)
+    elb.deploy(wanted(replace(asked.settings, health=replace(asked.settings.health, path="/ready"))))
+    elb.delete(asked)
+    assert account.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
+    assert account.client("elbv2").describe_target_groups()["TargetGroups"] == []
+
+
+ARN = "arn:aws:elasticloadbalancing:us-west-2:111122223333:"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("DescribeLoadBalancers", "*"),
+        ("CreateLoadBalancer", f"{ARN}loadbalancer/app/k8s-default-albchat-"),
+        ("AddTags", f"{ARN}loadbalancer/app/k8s-default-albchat-"),
+        ("ModifyLoadBalancerAttributes", f"{ARN}loadbalancer/app/k8s-default-albchat-"),
+        ("CreateTargetGroup", f"{ARN}targetgroup/k8s-default-chat-"),
+        ("ModifyTargetGroupAttributes", f"{ARN}targetgroup/k8s-default-chat-"),
+        ("CreateListener", f"{ARN}loadbalancer/app/k8s-default-albchat-"),
+    ],
+)
+def test_what_the_controllers_role_lacks_is_told_with_role_action_and_resource(
+    as_controller: Callable[..., Elb], imported: Settings, action: str, resource: str
+) -> None:
+    elb = as_controller(f"elasticloadbalancing:{action}")
+    with pytest.raises(DeployError) as refused:
+        elb.deploy(wanted(replace(imported, **ASKED)))
+    name = names.CONTROLLER_ROLE.rpartition("/")[2]
+    assert f"Role {name} lacks action elasticloadbalancing:{action} on {resource}" in str(refused.value)
+
+
+def test_what_the_controllers_role_did_not_tag_is_not_its_to_change(
+    as_controller: Callable[..., Elb], account: Session, imported: Settings
+) -> None:
+    elb, asked = as_controller(), wanted(replace(imported, **ASKED))
+    arn = elb.deploy(asked).arn
+    account.client("elbv2").remove_tags(ResourceArns=[arn], TagKeys=["elbv2.k8s.aws/cluster"])
+    with pytest.raises(DeployError, match="lacks action elasticloadbalancing:ModifyLoadBalancerAttributes"):
+        elb.deploy(asked)
 
 
 @pytest.fixture

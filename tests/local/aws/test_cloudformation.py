@@ -2,13 +2,20 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from hyperpod_inference.cloud.errors import lacking
+from hyperpod_inference.cloud.session import Session
+from hyperpod_inference.installation.roles import ALB_CONTROLLER, KEDA_OPERATOR, S3_CSI_DRIVER, RoleSpec
+from hyperpod_inference.local.aws import ACCOUNT, REGION
 from hyperpod_inference.local.aws.cloudformation.order import creation_order
+from hyperpod_inference.local.aws.double import AwsDouble
+from hyperpod_inference.local.aws.environment import keyless
 
 QUICK_INSTALL = Path(__file__).parents[2] / "constructs" / "quick_install.json"
 ROLE = "arn:aws:iam::111122223333:role/example"
@@ -151,8 +158,78 @@ def test_every_resource_of_a_stack_is_made_changed_and_removed(
     assert [vpc["CidrBlock"] for vpc in vpcs if not vpc["IsDefault"]] == []
 
 
-def test_the_quick_install_comes_to_rest_whole_and_goes_again_but_for_what_it_retains(
-    cloudformation: Any, eks: Any, client: Callable[[str], Any]
+@pytest.fixture
+def as_pod(
+    double: AwsDouble,
+    client: Callable[[str], Any],
+    eks: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pod_token: Callable[..., str],
+) -> Iterator[Callable[[RoleSpec], Session]]:
+    """as_pod(role): of a pod that takes a role of the quick install; IAM is enforced from then on."""
+
+    def taken(spec: RoleSpec) -> Session:
+        double.app.enforcing = False
+        (arn,) = [
+            each["Arn"]
+            for each in client("iam").list_roles()["Roles"]
+            if each.get("Description") == spec.description
+        ]
+        (cluster,) = set(eks.list_clusters()["clusters"]) - {"example"}
+        url = eks.describe_cluster(name=cluster)["cluster"]["identity"]["oidc"]["issuer"]
+        file = tmp_path / "token"
+        file.write_text(pod_token(spec.account.subject, issuer=url.removeprefix("https://")))
+        for name, value in keyless(double.environment()).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ROLE_ARN", arn)
+        monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(file))
+        double.app.enforcing = True
+        return Session(REGION, attempts=1)
+
+    yield taken
+    double.app.enforcing = False
+
+
+def only_what_they_need(client: Callable[[str], Any], as_pod: Callable[[RoleSpec], Session]) -> None:
+    """The roles of drivers and controllers allow what their programs ask, and no more."""
+    models = f"sagemaker-{REGION}-{ACCOUNT}"
+    s3 = client("s3")
+    for bucket in (models, "another"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_object(Bucket=bucket, Key="chat/weights", Body=b"1")
+
+    driver = as_pod(S3_CSI_DRIVER).client("s3")  # what Mountpoint calls for a mount that may not write
+    driver.list_objects_v2(Bucket=models, Prefix="chat/", Delimiter="/")
+    driver.head_object(Bucket=models, Key="chat/weights")
+    assert driver.get_object(Bucket=models, Key="chat/weights")["Body"].read() == b"1"
+    for call in (
+        lambda: driver.list_objects_v2(Bucket="another"),
+        lambda: driver.get_object(Bucket="another", Key="chat/weights"),
+        lambda: driver.put_object(Bucket=models, Key="chat/weights", Body=b"2"),
+        lambda: driver.delete_object(Bucket=models, Key="chat/weights"),
+    ):
+        with pytest.raises(ClientError) as refused:
+            call()
+        assert lacking(str(refused.value)).startswith("Role ")
+
+    keda = as_pod(KEDA_OPERATOR).client("cloudwatch")
+    keda.list_metrics(Namespace="AWS/ApplicationELB")
+    with pytest.raises(ClientError, match="not authorized to perform: cloudwatch:PutMetricData"):
+        keda.put_metric_data(Namespace="a", MetricData=[{"MetricName": "b", "Value": 1.0}])
+
+    elb = as_pod(ALB_CONTROLLER).client("elbv2")
+    elb.describe_load_balancers()
+    vpc = {"Protocol": "HTTP", "Port": 80, "VpcId": client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]}
+    tags = [{"Key": "elbv2.k8s.aws/cluster", "Value": "made"}]
+    elb.create_target_group(Name="ours", Tags=tags, **vpc)
+    with pytest.raises(ClientError) as refused:
+        elb.create_target_group(Name="others", **vpc)
+    assert " lacks action elasticloadbalancing:CreateTargetGroup on " in lacking(str(refused.value))
+
+
+def test_the_quick_install_comes_to_rest_whole_its_roles_do_and_it_goes_again_but_for_what_it_retains(
+    cloudformation: Any, eks: Any, client: Callable[[str], Any], as_pod: Callable[[RoleSpec], Session]
 ) -> None:
     client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
     body = json.loads(QUICK_INSTALL.read_text())
@@ -164,6 +241,7 @@ def test_the_quick_install_comes_to_rest_whole_and_goes_again_but_for_what_it_re
     assert json.loads(addon["configurationValues"])["executionRoleArn"].startswith(
         "arn:aws:iam::111122223333:role/"
     )
+    only_what_they_need(client, as_pod)
     cloudformation.delete_stack(StackName="stack")
     rest = resting(cloudformation, stack["StackId"])
     kept = {body["Resources"][name]["Type"] for name, status in rest.items() if status == "DELETE_SKIPPED"}

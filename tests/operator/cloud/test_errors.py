@@ -11,6 +11,7 @@ from hyperpod_inference.cloud.errors import (
     NoCredentials,
     Throttled,
     Unreachable,
+    told,
     translated,
 )
 
@@ -42,3 +43,20 @@ def test_without_an_answer_the_text_says_so() -> None:
         raise ConnectTimeoutError(endpoint_url="http://127.0.0.1:1")
     with pytest.raises(NoCredentials, match="eks:ListAddons"), translated("eks:ListAddons"):
         raise NoCredentialsError
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "RequestTimeTooSkewed",
+            "The difference between the request time and the current is too large.",
+        ),
+        ("InvalidSignatureException", "Signature expired: 20261126T1200Z is now earlier than 20261126T1205Z"),
+        ("InvalidSignatureException", "Signature not yet current: 20261126T121000Z is still later than ..."),
+    ],
+)
+def test_a_clock_that_is_wrong_is_told_as_such(code: str, message: str) -> None:
+    words = told(CloudError("acm:ImportCertificate", code, message), "a-role")
+    step = "The clock of the operator's node is wrong: have it set (chronyd, NTP)."
+    assert words.endswith(f"{step} It is tried again by itself.")

@@ -3,9 +3,9 @@
 Credentials come as on EKS: a token of a service account, exchanged at STS for those of a role.
 """
 
-import base64
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,17 @@ import pytest
 from hyperpod_inference.api import conditions, names
 from hyperpod_inference.api.settings import OperatorSettings
 from hyperpod_inference.cloud.cloudwatch import MOST, CloudWatch
-from hyperpod_inference.cloud.errors import CloudError, Denied
+from hyperpod_inference.cloud.errors import CloudError, Denied, lacking, translated
 from hyperpod_inference.cloud.presigned import GatedFiles
 from hyperpod_inference.cloud.session import Session
 from hyperpod_inference.controllers.aws import services
-from hyperpod_inference.installation.roles import EXECUTION, JUMPSTART_GATED_MODEL, RoleSpec, statements
+from hyperpod_inference.installation.roles import (
+    EXECUTION,
+    JUMPSTART_GATED_MODEL,
+    KEDA_OPERATOR,
+    RoleSpec,
+    statements,
+)
 from hyperpod_inference.installation.trust import ServiceAccount, irsa_trust
 from hyperpod_inference.local.aws.double import AwsDouble
 from hyperpod_inference.local.aws.iam.policy import permits
@@ -31,22 +37,19 @@ BUCKET = "hyperpod-tls-111122223333"
 GATED = CATALOGUE["meta-textgeneration-llama-3-1-8b-instruct"]
 
 
-def token(subject: str, issuer: str = ISSUER) -> str:
-    """As the API server signs one; the double does not look at the signature."""
-
-    def part(value: Body) -> str:
-        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
-
-    claims = {"iss": f"https://{issuer}", "sub": subject, "aud": ["sts.amazonaws.com"]}
-    return f"{part({'alg': 'RS256'})}.{part(claims)}.c2lnbmF0dXJl"
-
-
 class Iam:
     """The account's roles, and sessions of pods that take them."""
 
-    def __init__(self, double: AwsDouble, session: Session, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self,
+        double: AwsDouble,
+        session: Session,
+        folder: Path,
+        patch: pytest.MonkeyPatch,
+        token: Callable[..., str],
+    ) -> None:
         double.app.enforcing = False
-        self.double, self._folder, self._patch = double, folder, patch
+        self.double, self._folder, self._patch, self._token = double, folder, patch, token
         self.iam: Any = session.client("iam")
 
     def provider(self) -> None:
@@ -70,7 +73,7 @@ class Iam:
     def pod(self, role: str, account: ServiceAccount, issuer: str = ISSUER) -> Session:
         """The session of a pod under a service account; IAM is enforced from here on."""
         file = self._folder / "token"
-        file.write_text(token(account.subject, issuer))
+        file.write_text(self._token(account.subject, issuer=issuer))
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             self._patch.delenv(name, raising=False)
         self._patch.setenv("AWS_ROLE_ARN", role)
@@ -99,9 +102,14 @@ def registering(registering_of: Callable[[OperatorSettings], Any], double: AwsDo
 
 @pytest.fixture
 def account(
-    registering: Any, double: AwsDouble, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registering: Any,
+    double: AwsDouble,
+    session: Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pod_token: Callable[..., str],
 ) -> Iterator[Iam]:
-    made = Iam(double, session, tmp_path, monkeypatch)
+    made = Iam(double, session, tmp_path, monkeypatch, pod_token)
     made.provider()
     yield made
     double.app.enforcing = False
@@ -220,6 +228,28 @@ def test_awss_managed_policy_lets_metrics_into_one_namespace(account: Iam, sessi
         cloudwatch.put("Another", values[:1])
 
 
+def asked_by_keda(session: Session) -> None:
+    """As its aws-cloudwatch scaler asks for the value of a trigger."""
+    moment = datetime.now(UTC)
+    metric = {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount", "Dimensions": []}
+    query = {"Id": "c1", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}, "ReturnData": True}
+    with translated("cloudwatch:GetMetricData"):
+        session.client("cloudwatch").get_metric_data(
+            MetricDataQueries=[query], StartTime=moment - timedelta(minutes=5), EndTime=moment
+        )
+
+
+def test_kedas_role_reads_metrics_and_what_it_lacks_is_told(account: Iam) -> None:
+    role = account.role(KEDA_OPERATOR, "keda", statements("keda_operator"))
+    asked_by_keda(account.pod(role, KEDA_OPERATOR.account))
+    account.double.app.enforcing = False
+    kept = [each for each in statements("keda_operator") if each["Sid"] != "CloudWatch"]
+    less = account.role(KEDA_OPERATOR, "less", kept)
+    with pytest.raises(Denied) as refused:
+        asked_by_keda(account.pod(less, KEDA_OPERATOR.account))
+    assert lacking(refused.value.message, less) == f"Role {less} lacks action cloudwatch:GetMetricData on *"
+
+
 ACCOUNT = {"aws:PrincipalAccount": ("1",), "aws:ResourceAccount": ("1",)}
 
 
@@ -236,6 +266,9 @@ ACCOUNT = {"aws:PrincipalAccount": ("1",), "aws:ResourceAccount": ("1",)}
         ({"Condition": {"ForAllValues:StringEquals": {"k": "v"}}}, {}, True),
         ({"Condition": {"ForAllValues:StringEquals": {"k": "v"}}}, {"k": ("v", "w")}, False),
         ({"Condition": {"DateGreaterThan": {"k": "v"}}}, {"k": ("v",)}, False),
+        ({"Condition": {"Null": {"k": "false"}}}, {"k": ("v",)}, True),
+        ({"Condition": {"Null": {"k": "false"}}}, {}, False),
+        ({"Condition": {"Null": {"k": "true"}}}, {}, True),
     ],
 )
 def test_a_statement_means_what_iam_says(statement: Body, context: Body, allowed: bool) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 
 import botocore.exceptions
 
+from hyperpod_inference.cloud.errors import lacking
 from hyperpod_inference.cloud.session import Session
 from hyperpod_inference.local.alb.access_log import Place
 from hyperpod_inference.local.alb.annotations import Settings
+from hyperpod_inference.local.alb.names import CLUSTER
 from hyperpod_inference.local.alb.wanted import Backend, Wanted, resource_name
 
 
@@ -35,11 +37,15 @@ class Deployed:
 
 
 class Elb:
-    """Makes, changes and deletes them. subnets: where they are put."""
+    """Makes, changes and deletes them.
 
-    def __init__(self, session: Session, subnets: tuple[str, ...], vpc: str) -> None:
+    session: of the controller's role. service: of ELB itself, which writes the logs. subnets: where they are
+    put.
+    """
+
+    def __init__(self, session: Session, service: Session, subnets: tuple[str, ...], vpc: str) -> None:
         self._elb: Any = session.client("elbv2")
-        self._s3: Any = session.client("s3")
+        self._s3: Any = service.client("s3")
         self._subnets, self._vpc = subnets, vpc
 
     def deploy(self, wanted: Wanted) -> Deployed:
@@ -84,14 +90,11 @@ class Elb:
         return next(arns, None)
 
     def _create(self, wanted: Wanted) -> dict[str, Any]:
-        tags = {
-            "elbv2.k8s.aws/cluster": "hyperpod-local",
-            "ingress.k8s.aws/stack": f"{wanted.namespace}/{wanted.ingress}",
-            "ingress.k8s.aws/resource": "LoadBalancer",
-            **wanted.settings.tags,
-        }
         made: dict[str, Any] = self._elb.create_load_balancer(
-            Name=wanted.name, Subnets=[*self._subnets], Scheme=wanted.settings.scheme, Tags=_pairs(tags)
+            Name=wanted.name,
+            Subnets=[*self._subnets],
+            Scheme=wanted.settings.scheme,
+            Tags=_pairs(_tags(wanted, "LoadBalancer")),
         )["LoadBalancers"][0]
         return made
 
@@ -124,7 +127,12 @@ class Elb:
         if arn is None:
             port = backend.port if isinstance(backend.port, int) else 1
             place = {"Port": port, "VpcId": self._vpc, "TargetType": "ip", **check}
-            made = self._elb.create_target_group(Name=name, Protocol=settings.backend_protocol, **place)
+            tags = _pairs(
+                _tags(wanted, f"{wanted.namespace}/{wanted.ingress}-{backend.service}:{backend.port}")
+            )
+            made = self._elb.create_target_group(
+                Name=name, Protocol=settings.backend_protocol, Tags=tags, **place
+            )
             arn = str(made["TargetGroups"][0]["TargetGroupArn"])
         else:
             self._elb.modify_target_group(TargetGroupArn=arn, **check)
@@ -143,6 +151,16 @@ class Elb:
             self._elb.create_listener(
                 LoadBalancerArn=arn, Port=port, Protocol=protocol, DefaultActions=[default], **secured
             )
+
+
+def _tags(wanted: Wanted, resource: str) -> dict[str, str]:
+    """As the real controller tags what it makes: its role's policy goes by the first."""
+    return {
+        "elbv2.k8s.aws/cluster": CLUSTER,
+        "ingress.k8s.aws/stack": f"{wanted.namespace}/{wanted.ingress}",
+        "ingress.k8s.aws/resource": resource,
+        **wanted.settings.tags,
+    }
 
 
 def _group_name(wanted: Wanted, backend: Backend) -> str:
@@ -182,4 +200,6 @@ def _told() -> Iterator[None]:
 
 
 def _words(operation: str, code: str, message: str) -> str:
-    return f"operation error Elastic Load Balancing v2: {operation}, api error {code}: {message}"
+    said = f"operation error Elastic Load Balancing v2: {operation}, api error {code}: {message}"
+    missing = lacking(message)
+    return f"{said}. {missing}." if missing else said

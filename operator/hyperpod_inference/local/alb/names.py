@@ -9,6 +9,8 @@ ADDRESS: Final = "10.96.0.20"
 AWS_PORT: Final = 4566
 BALANCER_PORT: Final = 443
 """For TLS and for plain HTTP; see `front`."""
+IDENTITIES_PORT: Final = 9443
+"""Of the webhook that gives pods their roles."""
 NAMESPACE: Final = "kube-system"
 NAME: Final = "aws-load-balancer-controller"
 
@@ -18,3 +20,5 @@ CLUSTER: Final = "hyperpod-local"
 ENDPOINT_IMAGE: Final = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/hyperpod-inference/router:local"
 KEDA_ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/KedaOperator-local"
 ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/SageMakerHyperPodInference-local"
+CONTROLLER_ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/hyperpod-local-alb-controller"
+"""Of the load balancers' controller."""

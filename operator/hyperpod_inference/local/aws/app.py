@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from hyperpod_inference.local.aws import REGION, aps, eks, gates, sagemaker
 from hyperpod_inference.local.aws.actions import action_of, protocol_of
+from hyperpod_inference.local.aws.eks import auth
 from hyperpod_inference.local.aws.errors import AwsError
 from hyperpod_inference.local.aws.faults import Fault, Faults
 from hyperpod_inference.local.aws.iam.enforcing import enforce
@@ -25,6 +26,7 @@ _STATUS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 409: "Conflic
 
 OPERATIONS: Final[Mapping[str, Mapping[str, _Handler]]] = {
     "eks": eks.OPERATIONS,
+    "eks-auth": auth.OPERATIONS,
     "sagemaker": sagemaker.OPERATIONS,
 }
 """Service -> operation -> what answers it. The names are those of a request's signature."""

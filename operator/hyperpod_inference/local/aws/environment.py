@@ -1,6 +1,11 @@
 """With which clients talk to AWS on loopback."""
 
+from collections.abc import Mapping
+
 from hyperpod_inference.local.aws import REGION
+
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""Those of the account's owner."""
 
 
 def environment(url: str, region: str = REGION) -> dict[str, str]:
@@ -13,3 +18,8 @@ def environment(url: str, region: str = REGION) -> dict[str, str]:
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+def keyless(variables: Mapping[str, str]) -> dict[str, str]:
+    """The same for a program that has a role."""
+    return {name: value for name, value in variables.items() if name not in KEYS}

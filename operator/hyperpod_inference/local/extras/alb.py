@@ -6,8 +6,8 @@ The operator then has an account: it issues certificates, publishes them, and re
 from typing import Any
 
 from hyperpod_inference.api.names import INGRESS_CLASS
-from hyperpod_inference.local.alb import names
-from hyperpod_inference.local.aws.environment import environment
+from hyperpod_inference.local.alb import identities, names
+from hyperpod_inference.local.aws.environment import environment, keyless
 from hyperpod_inference.local.extras.extra import Body, Extra
 
 IMAGE = "hyperpod-local/alb:1"
@@ -19,9 +19,15 @@ _RULES = (
     ("discovery.k8s.io", ["endpointslices"], ["get", "list", "watch"]),
     ("", ["services"], ["get", "list", "watch"]),
     ("", ["events"], ["create", "get", "patch"]),
+    ("", ["pods"], ["create"]),  # as a dry run only: whether the webhook is asked
+    ("admissionregistration.k8s.io", ["mutatingwebhookconfigurations"], ["patch"]),
 )
 # The pod's own; clients know those of its Service.
-_PORTS = {"balancers": (names.BALANCER_PORT, 8443), "aws": (names.AWS_PORT, names.AWS_PORT)}
+_PORTS = {
+    "balancers": (names.BALANCER_PORT, 8443),
+    "aws": (names.AWS_PORT, names.AWS_PORT),
+    "identities": (names.IDENTITIES_PORT, names.IDENTITIES_PORT),
+}
 
 
 def objects() -> list[Body]:
@@ -59,13 +65,37 @@ def objects() -> list[Body]:
             "spec": {
                 "clusterIP": names.ADDRESS,
                 "selector": _LABELS,
+                "publishNotReadyAddresses": True,  # it is ready once the API server has asked its webhook
                 "ports": [
                     {"name": name, "port": port, "targetPort": name} for name, (port, _) in _PORTS.items()
                 ],
             },
         },
+        _webhook(),
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": _IDENTITY, "spec": _deployment()},
     ]
+
+
+def _webhook() -> Body:
+    """Whom the API server trusts there, the pod adds when it runs."""
+    service = {**_IDENTITY, "port": names.IDENTITIES_PORT, "path": identities.PATH}
+    pods = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": identities.WEBHOOK},
+        "webhooks": [
+            {
+                "name": "pod-identity.amazonaws.com",
+                "clientConfig": {"service": service},
+                "rules": [{**pods, "operations": ["CREATE"]}],
+                "failurePolicy": "Ignore",
+                "sideEffects": "None",
+                "timeoutSeconds": 5,
+                "admissionReviewVersions": ["v1"],
+            }
+        ],
+    }
 
 
 def _deployment() -> dict[str, Any]:
@@ -73,7 +103,12 @@ def _deployment() -> dict[str, Any]:
         "name": names.NAME,
         "image": IMAGE,
         "args": [f"--port={_PORTS['balancers'][1]}", f"--aws-port={_PORTS['aws'][1]}"],
-        "env": [{"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+        # Its own role: nobody could tell this pod, who tells the others.
+        "env": [
+            {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+            *identities.environment(),
+        ],
+        "volumeMounts": [identities.mount()],
         "ports": [{"name": name, "containerPort": port} for name, (_, port) in _PORTS.items()],
         # AWS answers before the account is furnished; the load balancers' port opens after that.
         "readinessProbe": {"tcpSocket": {"port": "balancers"}, "periodSeconds": 1},
@@ -86,7 +121,11 @@ def _deployment() -> dict[str, Any]:
         "strategy": {"type": "Recreate"},  # two would be two AWS accounts
         "template": {
             "metadata": {"labels": _LABELS},
-            "spec": {"serviceAccountName": names.NAME, "containers": [container]},
+            "spec": {
+                "serviceAccountName": names.NAME,
+                "containers": [container],
+                "volumes": [identities.volume()],
+            },
         },
     }
 
@@ -97,5 +136,6 @@ ALB = Extra(
     objects=objects,
     deployments=((names.NAMESPACE, names.NAME),),
     settings={"endpoint_image": names.ENDPOINT_IMAGE},
-    environment=environment(f"http://{names.ADDRESS}:{names.AWS_PORT}"),
+    # No keys: its role is that of its service account.
+    environment=keyless(environment(f"http://{names.ADDRESS}:{names.AWS_PORT}")),
 )

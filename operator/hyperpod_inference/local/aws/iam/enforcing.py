@@ -4,9 +4,6 @@ A caller with the double's own keys is the account's owner, whom nothing is refu
 do what the role's policies say, in AWS's words where it may not.
 """
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -16,8 +13,9 @@ from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
 from hyperpod_inference.local.aws.errors import AwsError
-from hyperpod_inference.local.aws.iam.policy import Statement, conditions_hold, listed, permits
+from hyperpod_inference.local.aws.iam.policy import Statement, listed, permits, said
 from hyperpod_inference.local.aws.iam.requests import checks
+from hyperpod_inference.local.aws.iam.trust import claims, trusts
 from hyperpod_inference.local.aws.wire import Request
 from hyperpod_inference.local.aws.world import World
 
@@ -63,47 +61,19 @@ def _statements(world: World, role: str) -> Iterator[Statement]:
         return
     managed = (version for policy in found.managed_policies.values() for version in policy.versions)
     for document in (*found.policies.values(), *(each.document for each in managed if each.is_default)):
-        yield from _said(document)
-
-
-def _said(document: Any) -> list[Statement]:
-    """The statements of a policy document, which may be JSON text, and may hold a single one."""
-    parsed = json.loads(document) if isinstance(document, str) else document
-    statements = parsed["Statement"]
-    return [statements] if isinstance(statements, Mapping) else [*statements]
+        yield from said(document)
 
 
 def _take(world: World, asked: Mapping[str, list[str]]) -> None:
     """Whether a token may take a role: by the role's trust policy, of an issuer that IAM knows."""
-    role, token = asked["RoleArn"][0].rpartition("/")[2], _claims(asked["WebIdentityToken"][0])
+    role, token = asked["RoleArn"][0].rpartition("/")[2], claims(asked["WebIdentityToken"][0])
     issuer = str(token.get("iss", "")).removeprefix("https://")
-    audience = token.get("aud", ())
     context = {
         f"{issuer}:sub": (str(token.get("sub", "")),),
-        f"{issuer}:aud": tuple(listed(audience)),
+        f"{issuer}:aud": tuple(listed(token.get("aud", ()))),
     }
     provider = f"arn:aws:iam::{world.account}:oidc-provider/{issuer}"
-    iam = iam_backends[world.account]["aws"]
-    try:
-        trust = _said(iam.get_role(role).assume_role_policy_document)
-    except Exception:  # moto's: there is no such role
-        trust = []
-    trusted = any(
-        each["Effect"] == "Allow"
-        and "sts:AssumeRoleWithWebIdentity" in listed(each["Action"])
-        and provider in listed((each.get("Principal") or {}).get("Federated", ()))
-        and conditions_hold(each.get("Condition") or {}, context)
-        for each in trust
-    )
-    if not trusted or provider not in iam.open_id_providers:
-        raise AwsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", status=403)
-
-
-def _claims(token: str) -> Mapping[str, Any]:
-    """What a JWT says; its signature is not checked."""
-    try:
-        payload = token.split(".")[1]
-        found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError, binascii.Error):
-        raise AwsError("InvalidIdentityToken", "The token is no JWT", status=400) from None
-    return found if isinstance(found, dict) else {}
+    action = "sts:AssumeRoleWithWebIdentity"
+    known = provider in iam_backends[world.account]["aws"].open_id_providers
+    if not known or not trusts(world, role, action, ("Federated", provider), context):
+        raise AwsError("AccessDenied", f"Not authorized to perform {action}", status=403)

@@ -4,6 +4,7 @@ Spoken is what the policies of this project and AWS's managed ones use: Action, 
 strings, with `*`, `?` and the variable `${aws:PrincipalAccount}`. Another kind of condition is never met.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -41,6 +42,8 @@ def conditions_hold(conditions: Mapping[str, Mapping[str, Any]], context: Contex
 
 def _holds(operator: str, wanted: Sequence[str], given: Sequence[str]) -> bool:
     quantifier, _, kind = operator.rpartition(":")
+    if kind == "Null":
+        return wanted == ["false" if given else "true"]
     if kind not in ("StringEquals", "StringLike", "ArnEquals", "ArnLike"):
         return False
     compare = like if kind != "StringEquals" else str.__eq__
@@ -48,6 +51,13 @@ def _holds(operator: str, wanted: Sequence[str], given: Sequence[str]) -> bool:
     if quantifier == "ForAllValues":
         return all(met)
     return any(met)
+
+
+def said(document: Any) -> list[Statement]:
+    """The statements of a policy document, which may be JSON text, and may hold a single one."""
+    parsed = json.loads(document) if isinstance(document, str) else document
+    statements = parsed["Statement"]
+    return [statements] if isinstance(statements, Mapping) else [*statements]
 
 
 def listed(value: Any) -> list[str]:

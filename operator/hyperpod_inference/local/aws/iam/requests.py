@@ -1,7 +1,7 @@
 """A request in IAM's terms: the actions that it needs, on which resources, with which condition keys.
 
-The calls of the operator, and of the pods that it makes, are told in full; any other call is its own action
-on every resource, and so needs a statement on `*`.
+The calls of the operator, of the pods that it makes and of the load balancers' controller are told in full;
+any other call is its own action on every resource, and so needs a statement on `*`.
 """
 
 import gzip
@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
 from moto.acm.models import acm_backends
+from moto.elbv2.models import elbv2_backends
 from moto.s3.models import s3_backends
 from moto.sagemaker.models import sagemaker_backends
 
@@ -19,11 +20,14 @@ from hyperpod_inference.local.aws.wire import Request
 from hyperpod_inference.local.aws.world import World
 
 Tags = Mapping[str, str]
+_ELB: Final = "elasticloadbalancing"
 _SAGEMAKER: Final = {"Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint"}
 _GZIP: Final = b"\x1f\x8b"
 _S3_ACTIONS: Final = {
     "HeadObject": "GetObject",
     "HeadBucket": "ListBucket",
+    "ListBuckets": "ListAllMyBuckets",
+    "ListDirectoryBuckets": "ListAllMyBuckets",
     "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
 }
@@ -45,7 +49,8 @@ def checks(world: World, action: str, request: Request, tagging: str) -> Iterato
         yield from _s3(world, operation, request, dict(parse_qsl(tagging)))
         return
     told = _TOLD.get(service)
-    found = [*told(world, operation, _body(request))] if told else []
+    body = _form(request) if service == _ELB else _body(request)
+    found = [*told(world, operation, body)] if told else []
     yield from found or [Check(action)]
 
 
@@ -56,6 +61,22 @@ def _body(request: Request) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _form(request: Request) -> Mapping[str, Any]:
+    """The parameters of the query protocol: a list as one, and pairs under `Tags`."""
+    found: dict[str, Any] = {}
+    tags: dict[str, dict[str, str]] = {}
+    for name, value in parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True):
+        head, _, rest = name.partition(".member.")
+        number, _, field_ = rest.partition(".")
+        if head == "Tags" and field_:
+            tags.setdefault(number, {})[field_] = value
+        elif rest and not field_:
+            found.setdefault(head, []).append(value)
+        elif not rest:
+            found[name] = value
+    return found | ({"Tags": [*tags.values()]} if tags else {})
 
 
 def _s3(world: World, operation: str, request: Request, tags: Tags) -> Iterator[Check]:
@@ -140,6 +161,30 @@ def _cloudwatch(world: World, operation: str, body: Mapping[str, Any]) -> Iterat
     )
 
 
+def _elb(world: World, operation: str, form: Mapping[str, Any]) -> Iterator[Check]:
+    """Elastic Load Balancing v2: what it makes by name, what there is by ARN, with its tags."""
+    if operation.startswith("Describe"):
+        yield Check(f"{_ELB}:{operation}")
+        return
+    tags = _pairs(form.get("Tags"))
+    kind = _ELB_KINDS.get(operation.removeprefix("Create"), "") if operation.startswith("Create") else ""
+    made = [world.arn(_ELB, f"{kind}/{form.get('Name', '*')}/*")] if kind else []
+    named = [form[key] for key in _ELB_ARNS if key in form][:1] or [*form.get("ResourceArns", ())]
+    for resource in made or named or ["*"]:
+        request, existing = (
+            _keyed("aws:RequestTag", tags),
+            _keyed("aws:ResourceTag", _of_elb(world, resource)),
+        )
+        yield Check(f"{_ELB}:{operation}", resource, request | existing)
+        if kind and tags:
+            yield Check(f"{_ELB}:AddTags", resource, request | {f"{_ELB}:CreateAction": (operation,)})
+
+
+def _of_elb(world: World, resource: str) -> dict[str, str]:
+    backend: Any = elbv2_backends[world.account][world.region]
+    return dict(backend.tagging_service.get_tag_dict_for_resource(resource))
+
+
 def _pairs(tags: Any) -> dict[str, str]:
     return {each["Key"]: each.get("Value", "") for each in tags or ()}
 
@@ -148,9 +193,13 @@ def _keyed(key: str, tags: Tags) -> dict[str, tuple[str, ...]]:
     return {f"{key}/{name}": (value,) for name, value in tags.items()}
 
 
+_ELB_KINDS: Final = {"LoadBalancer": "loadbalancer/app", "TargetGroup": "targetgroup"}
+_ELB_ARNS: Final = ("ListenerArn", "RuleArn", "TargetGroupArn", "LoadBalancerArn")
+
 _TOLD: Final[Mapping[str, Callable[[World, str, Mapping[str, Any]], Iterator[Check]]]] = {
     "acm": _acm,
     "sagemaker": _sagemaker,
     "eks": _eks,
     "cloudwatch": _cloudwatch,
+    _ELB: _elb,
 }
