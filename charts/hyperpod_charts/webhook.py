@@ -87,7 +87,8 @@ def issuing(settings: OperatorSettings) -> list[dict[str, Any]]:
     """Returns what cert-manager keeps: an authority, and the certificate that the operator serves from.
 
     Two steps, so that a renewed serving certificate is trusted before anybody has heard of it. Nobody but the
-    API server has to trust the authority, so it signs itself.
+    API server has to trust the authority, so it signs itself. The last is the authority of the endpoints'
+    certificates: with another `issuerRef` they are those of an authority that clients trust already.
     """
     authority, serving = f"{names.WEBHOOK_CERTIFICATE}-ca", names.WEBHOOK_CERTIFICATE
     host = f"{names.WEBHOOK_SERVICE}.{settings.namespace}.svc"
@@ -114,6 +115,17 @@ def issuing(settings: OperatorSettings) -> list[dict[str, Any]]:
                 "usages": ["digital signature", "server auth"],
             },
         ),
+        _certificate(
+            settings,
+            names.AUTHORITY_SECRET,
+            {
+                "isCA": True,
+                "commonName": names.AUTHORITY_SECRET,
+                "secretName": names.AUTHORITY_SECRET,
+                "duration": "87600h",  # 10 years
+            },
+            issuer=authority,
+        ),
     ]
 
 
@@ -126,14 +138,16 @@ def _issuer(settings: OperatorSettings, name: str, spec: Mapping[str, Any]) -> d
     }
 
 
-def _certificate(settings: OperatorSettings, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a Certificate that the Issuer of the same name issues."""
+def _certificate(
+    settings: OperatorSettings, name: str, spec: Mapping[str, Any], issuer: str = ""
+) -> dict[str, Any]:
+    """Returns a Certificate that this Issuer issues, else the one of the same name."""
     key = {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}
     return {
         "apiVersion": CERT_MANAGER,
         "kind": "Certificate",
         "metadata": _metadata(settings, name),
-        "spec": {**spec, "privateKey": key, "issuerRef": {"kind": "Issuer", "name": name}},
+        "spec": {**spec, "privateKey": key, "issuerRef": {"kind": "Issuer", "name": issuer or name}},
     }
 
 

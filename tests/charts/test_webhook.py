@@ -85,6 +85,14 @@ def test_it_is_signed_by_an_authority_that_outlives_it_so_that_a_renewal_is_trus
     assert int(authority["duration"].removesuffix("h")) > 10 * int(serving["duration"].removesuffix("h"))
 
 
+def test_the_endpoints_authority_lands_where_the_operator_looks_and_may_be_had_from_another_issuer(
+    issued: dict[tuple[str, str], Body],
+) -> None:
+    spec = issued["Certificate", names.AUTHORITY_SECRET]["spec"]
+    assert (spec["isCA"], spec["secretName"]) == (True, names.AUTHORITY_SECRET)
+    assert issued["Issuer", spec["issuerRef"]["name"]]["spec"] == {"selfSigned": {}}
+
+
 def test_everything_is_in_the_namespace_of_the_installation() -> None:
     made = webhook_objects(OperatorSettings(namespace="models"), cert_manager=True)
     assert {body["metadata"].get("namespace", "models") for body in made} == {"models"}

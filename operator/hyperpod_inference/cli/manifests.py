@@ -28,7 +28,7 @@ _DEFAULT = "the version that the charts were tested with"
 @click.option("--examples", is_flag=True, help="Write the example endpoints into its folder examples/ too.")
 @click.option("--image", help="The operator's image, with a tag or digest.")
 @click.option("--replicas", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--cert-manager", is_flag=True, help="Let cert-manager issue the webhook's certificate.")
+@click.option("--cert-manager", is_flag=True, help="Let cert-manager issue certificates.")
 @click.option("--monitors", is_flag=True, help="Monitors, rules and alerts for the Prometheus operator.")
 @click.option("--dashboards", is_flag=True, help="Dashboards as ConfigMaps, for Grafana's sidecar.")
 @click.option(

@@ -1,28 +1,28 @@
 """The authority that signs the endpoints' certificates, in a Secret of the operator's namespace.
 
 One for the cluster; only the leader writes it. A Secret that cannot be read is replaced: what it signed is
-then signed anew.
+then signed anew. One that cert-manager keeps, or a person, is signed with and never written.
 """
 
 import base64
 import binascii
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
 
 from hyperpod_inference.api import names
 from hyperpod_inference.kube.client import Client
-from hyperpod_inference.kube.errors import NotFound
+from hyperpod_inference.kube.errors import ApiError, NotFound
 from hyperpod_inference.kube.resources import SECRETS, Body
 from hyperpod_inference.webhook.authority import Authority, load_key, new_authority, renewed_authority
 
 logger = logging.getLogger(__name__)
 
 NAME = "hyperpod-inference-ca"
-CERTIFICATES, KEY = "tls.crt", "tls.key"
+CERTIFICATES, KEY, ROOT = "tls.crt", "tls.key", "ca.crt"
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ class AuthorityKeeper:
             await self.client.create(SECRETS, secret_of(made, self.namespace))
             return made
         known = _authority_of(secret)
+        if not is_ours(secret):
+            if known is None:
+                raise ApiError(422, "Invalid", "it holds no authority, and is not the operator's to write")
+            return replace(known, kept_elsewhere=True)
         if known is None:
             logger.warning("Secret %s holds no authority: made anew", names.AUTHORITY_SECRET)
         wanted = renewed_authority(known, NAME, self.now()) if known else new_authority(NAME, self.now())
@@ -54,6 +58,13 @@ class AuthorityKeeper:
             body["metadata"]["resourceVersion"] = secret["metadata"]["resourceVersion"]
             await self.client.replace(SECRETS, body)
         return wanted
+
+
+def is_ours(secret: Body) -> bool:
+    """Whether the operator issued what the Secret holds: cert-manager marks what it writes."""
+    metadata = secret["metadata"]
+    labelled = (metadata.get("labels") or {}).get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
+    return labelled and names.CERT_MANAGER_CERTIFICATE not in (metadata.get("annotations") or {})
 
 
 def secret_of(authority: Authority, namespace: str) -> Body:
@@ -76,7 +87,10 @@ def _authority_of(secret: Body) -> Authority | None:
     """What a Secret holds; None when it cannot be read, or the key is not the certificate's."""
     try:
         data = {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
-        found = Authority(data[CERTIFICATES], data[KEY])
+        # cert-manager puts there what issued it; an authority that signed itself is in both.
+        above = data.get(ROOT, b"")
+        certificates = data[CERTIFICATES] + (above if above != data[CERTIFICATES] else b"")
+        found = Authority(certificates, data[KEY])
         newest = x509.load_pem_x509_certificate(found.certificates)
         return found if load_key(found.key).public_key() == newest.public_key() else None
     except (KeyError, ValueError, TypeError, binascii.Error):

@@ -29,8 +29,10 @@ from hyperpod_inference.webhook.authority import (
     Leaf,
     due_at,
     expiry,
+    is_announced,
     leaf_is_due,
     sign,
+    trusted_now,
 )
 
 logger = logging.getLogger(__name__)
@@ -176,12 +178,16 @@ def issued(
 
     The authority is published first: who trusts it trusts whatever is imported next.
     """
-    if _read(aws, wanted, AUTHORITY_FILE) != authority.certificates:
-        _publish(aws, wanted, AUTHORITY_FILE, authority.certificates)
+    published = _read(aws, wanted, AUTHORITY_FILE)
+    trusted, announced = _trusted(authority, published, now)
+    if published != trusted:
+        _publish(aws, wanted, AUTHORITY_FILE, trusted)
     leaf = _read(aws, wanted, CERTIFICATE_FILE)
     arn = before.arn if before.arn in before.imported else ""
     arn = (arn if arn and _exists(aws, arn) else "") or next(_found(aws, wanted), "")
-    if not arn or leaf is None or _is_due(authority, leaf, wanted, now):
+    # Clients hear of another authority before it signs.
+    wait = bool(arn) and leaf is not None and not announced and _is_valid(leaf, now)
+    if not arn or leaf is None or (not wait and _is_due(trusted, leaf, wanted, now)):
         made = sign(authority, wanted.hosts, now, LIFE)
         issuer = authority.certificates.partition(b"-----END CERTIFICATE-----\n")
         chain = issuer[0] + issuer[1]
@@ -198,7 +204,7 @@ def issued(
             keys=(wanted.key(AUTHORITY_FILE), wanted.key(CERTIFICATE_FILE)),
             imported=(arn,),
         ),
-        due_at(leaf),
+        now if wait else due_at(leaf),
     )
 
 
@@ -274,9 +280,24 @@ def _of_bucket(error: CloudError, bucket: str, settings: OperatorSettings) -> st
     return words
 
 
-def _is_due(authority: Authority, leaf: bytes, wanted: Wanted, now: datetime) -> bool:
+def _trusted(authority: Authority, published: bytes | None, now: datetime) -> tuple[bytes, bool]:
+    """What is to be published, and whether clients could hear of the one that signs by what was so far."""
     try:
-        return leaf_is_due(authority.certificates, leaf, wanted.hosts, now)
+        return trusted_now(authority, published, now), is_announced(authority, published)
+    except ValueError:  # somebody wrote something else there
+        return authority.certificates, True
+
+
+def _is_valid(leaf: bytes, now: datetime) -> bool:
+    try:
+        return now < expiry(leaf)
+    except ValueError:
+        return False
+
+
+def _is_due(trusted: bytes, leaf: bytes, wanted: Wanted, now: datetime) -> bool:
+    try:
+        return leaf_is_due(trusted, leaf, wanted.hosts, now)
     except ValueError:  # somebody wrote something else there
         return True
 

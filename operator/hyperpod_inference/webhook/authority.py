@@ -18,18 +18,22 @@ RENEWED_AT = 2 / 3
 """The share of its life after which a certificate is replaced."""
 SETTLING = timedelta(minutes=10)
 """How long a new authority is only trusted before it signs."""
-BACKDATED = timedelta(minutes=5)
-"""Clocks differ; a certificate from the future is refused."""
+BACKDATED = timedelta(minutes=15)
+"""Clocks differ; whoever's clock is behind, ACM or a client, refuses a certificate from the future."""
 COMMON_NAME_LIMIT = 64
 Key = ec.EllipticCurvePrivateKey
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """PEM bytes. `certificates` holds all that are trusted, the signing one first; `key` is that one's."""
+    """PEM bytes. `certificates` holds all that are trusted, the signing one first; `key` is that one's.
+
+    kept_elsewhere: somebody else, such as cert-manager, issues and renews it, and forgets the one before.
+    """
 
     certificates: bytes
     key: bytes
+    kept_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,27 @@ def renewed_authority(authority: Authority, name: str, now: datetime) -> Authori
     alive = [each for each in known if each.not_valid_after_utc > now]
     older = b"".join(each.public_bytes(serialization.Encoding.PEM) for each in alive)
     return Authority(made.certificates + older, made.key)
+
+
+def trusted_now(authority: Authority, published: bytes | None, now: datetime) -> bytes:
+    """What is to be published: the authority's certificates, and former ones where nobody else keeps those.
+
+    published: what was before. Raises ValueError where that is not PEM.
+    """
+    if not (authority.kept_elsewhere and published):
+        return authority.certificates
+    known = x509.load_pem_x509_certificates(authority.certificates)
+    former = [each for each in x509.load_pem_x509_certificates(published) if each not in known]
+    alive = [each for each in former if each.not_valid_after_utc > now]
+    return authority.certificates + b"".join(each.public_bytes(serialization.Encoding.PEM) for each in alive)
+
+
+def is_announced(authority: Authority, published: bytes | None) -> bool:
+    """Whether the signing certificate is among what was published, or nothing was. Raises ValueError."""
+    if not published:
+        return True
+    signing = x509.load_pem_x509_certificate(authority.certificates)
+    return signing in x509.load_pem_x509_certificates(published)
 
 
 def leaf_is_due(authorities: bytes, leaf: bytes, hosts: Sequence[str], now: datetime) -> bool:

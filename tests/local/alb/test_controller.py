@@ -41,7 +41,7 @@ async def client(control_plane: LocalCluster, double: AwsDouble, account: Sessio
     """A client of a cluster whose Ingresses have load balancers."""
     network = furnish(account)
     async with Client(load(control_plane.kubeconfig)) as connected, proxy.session() as calls:
-        elb = Elb(account, network.subnets, network.vpc)
+        elb = Elb(account, account, network.subnets, network.vpc)
         fleet = Fleet(elb, lookup, calls, double.world, Here("127.0.0.1", 1, 3600.0))
         work = asyncio.create_task(Controller(connected, fleet).run())
         yield connected

@@ -1,5 +1,6 @@
 """Certificates: issued, published, imported, replaced in time, and removed, against AWS on loopback."""
 
+import base64
 import ssl
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from cryptography import x509
 
 from hyperpod_inference.api import conditions, names
 from hyperpod_inference.api.endpoint import InferenceEndpointConfig
@@ -18,11 +20,12 @@ from hyperpod_inference.cloud.session import Session
 from hyperpod_inference.controllers.authority import AuthorityKeeper, secret_of
 from hyperpod_inference.controllers.aws import Aws, services
 from hyperpod_inference.controllers.certificates import RETRY, Certificates, covers
+from hyperpod_inference.kube.errors import ApiError
 from hyperpod_inference.local.aws.double import AwsDouble
 from hyperpod_inference.local.aws.faults import Fault, denied, throttling
 from hyperpod_inference.render.tls import wanted_of
 from hyperpod_inference.status.tls import Certificate, certificate_of, tls, tls_status
-from hyperpod_inference.webhook.authority import expiry, new_authority, sign
+from hyperpod_inference.webhook.authority import Authority, expiry, new_authority, sign
 
 Body = dict[str, Any]
 BUCKET = "hyperpod-tls-111122223333"
@@ -208,6 +211,115 @@ async def test_it_is_replaced_under_its_arn_at_two_thirds_of_its_life(secured: A
     assert expiry(second) == expiry(first) + timedelta(days=245)
     assert account.presented(arn).strip() == second.strip()
     assert account.object(CA) == authority
+
+
+@pytest.mark.parametrize("jump", [timedelta(minutes=10), timedelta(minutes=-10), timedelta(days=-30)])
+async def test_a_clock_that_jumps_issues_nothing_anew_and_one_that_is_put_right_goes_on(
+    secured: Any, account: Account, jump: timedelta
+) -> None:
+    await secured.reconcile()
+    arn, first = arn_of(secured), account.object(LEAF)
+    for moment in (secured.moment + jump, secured.moment):
+        secured.moment = moment
+        for _ in range(2):
+            secured.restart()  # whoever remembers would not look at all
+            await secured.reconcile()
+            assert (arn_of(secured), account.object(LEAF), account.arns()) == (arn, first, [arn])
+
+
+async def test_one_that_is_due_by_the_clock_is_replaced_within_a_day_of_the_monotonic_one(
+    secured: Any, account: Account
+) -> None:
+    """A timer is set by the wall clock of that moment; it ends by the other one, whatever the first does."""
+    await secured.reconcile()
+    secured.settle()
+    again = (await secured.reconciler(KEY)).requeue_after
+    assert again is not None
+    assert 0 < again <= timedelta(days=1).total_seconds()
+
+
+@pytest.mark.parametrize("wrong", [timedelta(minutes=10), timedelta(minutes=-10)])
+async def test_a_clock_that_is_ten_minutes_wrong_makes_what_acm_takes(
+    secured: Any, account: Account, wrong: timedelta
+) -> None:
+    secured.moment = datetime.now(UTC).replace(microsecond=0) + wrong
+    await secured.reconcile()
+    assert secured.condition(conditions.TLS_READY)["status"] == "True"
+    assert account.arns() == [arn_of(secured)]
+
+
+def by_cert_manager(authority: Authority) -> Body:
+    """The Secret of a Certificate, as cert-manager writes it: it forgets what was there before."""
+    body = secret_of(authority, names.OPERATOR_NAMESPACE)
+    body["data"]["ca.crt"] = body["data"]["tls.crt"]
+    body["metadata"] |= {
+        "labels": {"controller.cert-manager.io/fao": "true"},
+        "annotations": {names.CERT_MANAGER_CERTIFICATE: names.AUTHORITY_SECRET},
+    }
+    return body
+
+
+async def test_an_authority_that_cert_manager_keeps_signs_and_is_never_written(
+    secured: Any, account: Account
+) -> None:
+    authority = new_authority("ours", secured.moment - timedelta(days=3000))  # due, if it were the operator's
+    secured.cluster.put(by_cert_manager(authority))
+    writes = await secured.reconcile()
+    assert not [each for each in writes if each[1] == "Secret"]
+    assert account.object(CA) == authority.certificates
+    leaf, issuer = (
+        x509.load_pem_x509_certificate(each) for each in (account.object(LEAF), account.object(CA))
+    )
+    leaf.verify_directly_issued_by(issuer)
+
+
+async def test_what_cert_manager_renews_is_published_beside_the_former_before_it_signs(
+    secured: Any, account: Account
+) -> None:
+    secured.moment -= timedelta(days=3)  # ACM takes nothing of the future
+    former = new_authority("former", secured.moment - timedelta(days=60))
+    secured.cluster.put(by_cert_manager(former))
+    await secured.reconcile()
+    arn, first = arn_of(secured), account.object(LEAF)
+    renewed = new_authority("renewed", secured.moment - timedelta(days=1))  # nobody looked for a day
+    secured.cluster.put(by_cert_manager(renewed))
+    secured.moment += timedelta(days=1)
+    await secured.reconcile()
+    both = renewed.certificates + former.certificates
+    assert account.object(CA) == both
+    assert account.object(LEAF) == first, "clients have not heard of the new one yet"
+    secured.moment += timedelta(minutes=10)
+    await secured.reconcile()
+    assert account.object(CA) == both
+    assert (arn_of(secured), account.arns()) == (arn, [arn])
+    second = account.object(LEAF)
+    x509.load_pem_x509_certificate(second).verify_directly_issued_by(
+        x509.load_pem_x509_certificate(renewed.certificates)
+    )
+    assert account.presented(arn).strip() == second.strip()
+
+
+async def test_an_authority_under_another_is_published_with_that_one(secured: Any, account: Account) -> None:
+    authority, root = (new_authority(name, secured.moment) for name in ("below", "root"))
+    body = by_cert_manager(authority)
+    body["data"]["ca.crt"] = base64.b64encode(root.certificates).decode()
+    secured.cluster.put(body)
+    await secured.reconcile()
+    assert account.object(CA) == authority.certificates + root.certificates
+
+
+async def test_somebody_elses_secret_that_holds_no_authority_is_told_and_left(
+    secured: Any, account: Account
+) -> None:
+    body = by_cert_manager(new_authority("ours", secured.moment))
+    body["data"]["tls.key"] = ""
+    secured.cluster.put(body)
+    with pytest.raises(ApiError):
+        await secured.reconcile()
+    told = secured.condition(conditions.TLS_READY)
+    assert "Secret hyperpod-inference-ca, which signs, cannot be used" in told["message"]
+    assert "is not the operator's to write" in told["message"]
+    assert ("replace", "Secret", names.AUTHORITY_SECRET) not in secured.cluster.writes
 
 
 async def test_a_new_authority_is_published_before_it_signs(secured: Any, account: Account) -> None:

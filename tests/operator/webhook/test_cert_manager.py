@@ -1,4 +1,4 @@
-"""The webhook's certificate left to the real cert-manager: issued, trusted, renewed without a restart.
+"""Certificates left to the real cert-manager: the webhook's, and the authority of the endpoints'.
 
 `make cert-manager` runs this. It builds cert-manager's own controllers from their Go module, once per user.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import boto3
 import pytest
 from cryptography import x509
 
@@ -20,6 +21,8 @@ from hyperpod_inference.kube.client import MERGE_PATCH, Client
 from hyperpod_inference.kube.config import load
 from hyperpod_inference.kube.errors import ApiError, Conflict, Invalid
 from hyperpod_inference.kube.resources import CRDS, PODS, SECRETS, VALIDATING_WEBHOOK_CONFIGURATIONS
+from hyperpod_inference.local.alb import names as alb
+from hyperpod_inference.local.aws.environment import environment
 from hyperpod_inference.local.cluster import LocalCluster
 from hyperpod_inference.local.install import wait_for
 from hyperpod_inference.webhook.published import CONVERTED
@@ -41,7 +44,7 @@ WITHIN = 180.0
 
 @pytest.fixture(scope="module")
 def added() -> Added:
-    return prepare_extras(["cert-manager"], print)
+    return prepare_extras(["cert-manager", "alb"], print)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def cluster(added: Added, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 async def installed(cluster: LocalCluster, added: Added) -> None:
-    """As `local up --with cert-manager` does, without the weights."""
+    """As `local up --with cert-manager --with alb` does, without the weights."""
     async with Client(load(cluster.kubeconfig)) as client:
         await install_extras(client, added, print)
         await install_operator(client, print, added)
@@ -221,6 +224,73 @@ async def test_a_renewed_authority_is_trusted_and_the_operator_serves_what_it_si
     assert await installation.operator() == operator
     leaf = x509.load_pem_x509_certificate((await installation.secret())["tls.crt"])
     leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))
+
+
+class Published:
+    """What the operator put into the bucket for an endpoint."""
+
+    def __init__(self, cluster: LocalCluster, name: str) -> None:
+        url = cluster.status().aws
+        assert url is not None
+        told = environment(url)
+        self._s3: Any = boto3.client(
+            "s3",
+            region_name=told["AWS_REGION"],
+            endpoint_url=url,
+            aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
+        )
+        self._folder = f"{alb.CLUSTER}/default/inferenceendpointconfigs/{name}"
+
+    async def file(self, name: str) -> list[x509.Certificate]:
+        """The certificates in a file, none before it is there."""
+
+        def read() -> bytes:
+            try:
+                return bytes(
+                    self._s3.get_object(Bucket=alb.BUCKET, Key=f"{self._folder}/{name}")["Body"].read()
+                )
+            except self._s3.exceptions.NoSuchKey:
+                return b""
+
+        found = await asyncio.to_thread(read)
+        return x509.load_pem_x509_certificates(found) if found else []
+
+
+async def test_endpoints_have_certificates_of_the_authority_that_cert_manager_keeps(
+    installation: Installation, endpoint: Callable[..., Body]
+) -> None:
+    client, published = installation.client, Published(installation.cluster, "chat")
+    uri = {"tlsCertificateOutputS3Uri": f"s3://{alb.BUCKET}"}
+    body = endpoint(replicas=0, instanceTypes=["ml.g5.8xlarge"], tlsConfig=uri)
+    await client.request("POST", ENDPOINTS.format("v1"), body=body)
+
+    async def lacking() -> str | None:
+        return None if await published.file("certificate.pem") else "nothing is published"
+
+    async def unheard() -> str | None:
+        return None if len(await published.file("ca.pem")) == 2 else "the renewed authority is not published"
+
+    try:
+        await wait_for("the certificate", lacking, WITHIN)
+        before = await installation.secret(names.AUTHORITY_SECRET)
+        stored = await client.get(SECRETS, names.AUTHORITY_SECRET, names.OPERATOR_NAMESPACE)
+        assert names.CERT_MANAGER_CERTIFICATE in stored["metadata"]["annotations"]
+        authority = x509.load_pem_x509_certificate(before["tls.crt"])
+        assert await published.file("ca.pem") == [authority]
+        (leaf,) = await published.file("certificate.pem")
+        leaf.verify_directly_issued_by(authority)
+
+        await installation.renew(names.AUTHORITY_SECRET)
+        changed = partial(same, installation, names.AUTHORITY_SECRET, "tls.crt", before["tls.crt"])
+        await wait_for("a new authority", changed, WITHIN)
+        name, _ = await installation.operator()  # it looks once a day; a new process looks at once
+        await client.delete(PODS, name, names.OPERATOR_NAMESPACE)
+        await wait_for("both authorities", unheard, WITHIN)
+        assert authority in await published.file("ca.pem")
+        assert await published.file("certificate.pem") == [leaf], "the new one signs once clients heard of it"
+    finally:
+        await client.request("DELETE", f"{ENDPOINTS.format('v1')}/chat")
 
 
 async def same(installation: Installation, secret: str, key: str, value: bytes) -> str | None:
