@@ -8,7 +8,6 @@ instead.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol
 
 from aws_cdk import Aws, CfnTag, Fn, Stack
@@ -151,6 +150,7 @@ class Network(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._cidr = props.cidr
+        self._ref: ec2.IVpc | None = None
         self._zones = _plan(self, props)
         self._vpc = ec2.CfnVPC(
             self,
@@ -262,9 +262,13 @@ class Network(Construct):
         self.connectivity.add(route)
         return route
 
-    @cached_property
+    @property
     def vpc(self) -> ec2.IVpc:
         """For constructs that ask for one."""
+        self._ref = self._ref or self._as_vpc()
+        return self._ref
+
+    def _as_vpc(self) -> ec2.IVpc:
         from aws_cdk import aws_ec2
 
         public, private = self.places.public_subnets, self.places.private_subnets
