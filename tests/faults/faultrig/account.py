@@ -97,17 +97,17 @@ EMPTY: Inventory = {"endpoints": [], "configurations": 0, "models": 0, "certific
 @contextlib.asynccontextmanager
 async def load_balancers(client: Client) -> AsyncIterator[None]:
     """Gives each Ingress of the cluster an address as it comes."""
-    working = asyncio.create_task(_balance(client))
+    over = asyncio.Event()
+    working = asyncio.create_task(_balance(client, over))
     try:
         yield
     finally:
-        working.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await working
+        over.set()  # not cancelled: a request that is broken off leaves its connection to nobody
+        await working
 
 
-async def _balance(client: Client) -> None:
-    while True:
+async def _balance(client: Client, over: asyncio.Event) -> None:
+    while not over.is_set():
         with contextlib.suppress(ApiError):
             for ingress in (await client.list(INGRESSES)).items:
                 if not (ingress.get("status") or {}).get("loadBalancer", {}).get("ingress"):
@@ -115,4 +115,5 @@ async def _balance(client: Client) -> None:
                     address = {"hostname": f"internal-{name}-1.{REGION}.elb.amazonaws.com"}
                     status = {"status": {"loadBalancer": {"ingress": [address]}}}
                     await client.patch(INGRESSES, name, namespace, status, MERGE_PATCH, subresource="status")
-        await asyncio.sleep(0.2)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), 0.2)
