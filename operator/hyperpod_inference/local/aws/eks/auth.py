@@ -9,7 +9,7 @@ from hyperpod_inference.installation.trust import POD_IDENTITY_SERVICE
 from hyperpod_inference.local.aws.eks.pod_identity import Association
 from hyperpod_inference.local.aws.errors import AwsError
 from hyperpod_inference.local.aws.iam.policy import listed
-from hyperpod_inference.local.aws.iam.trust import claims, trusts
+from hyperpod_inference.local.aws.iam.trust import Kind, claims, trusts
 from hyperpod_inference.local.aws.wire import Params
 from hyperpod_inference.local.aws.world import World
 
@@ -23,7 +23,7 @@ def assume_role_for_pod_identity(world: World, params: Params) -> Params:
     association = _association(world, params["clusterName"], namespace, account)
     role = association.role
     context = {"aws:SourceAccount": (world.account,)}
-    service = ("Service", POD_IDENTITY_SERVICE)
+    service: tuple[Kind, str] = ("Service", POD_IDENTITY_SERVICE)
     wanted = ("sts:AssumeRole", "sts:TagSession")
     if not all(trusts(world, role.rpartition("/")[2], each, service, context) for each in wanted):
         words = "Unauthorized Exception! EKS does not have permissions to assume the associated role."
