@@ -48,6 +48,7 @@ VALIDATE_PATH = "/validate"  # ours
 ANNOTATION_NEWER_FIELDS = f"{GROUP}/newer-fields"  # ours: what v1alpha1 cannot hold
 CERT_MANAGER_INJECT = "cert-manager.io/inject-ca-from"
 CERT_MANAGER_CERTIFICATE = "cert-manager.io/certificate-name"  # on Secrets that it writes
+CERT_MANAGER_ISSUER = "cert-manager.io/issuer-name"  # there too
 
 # --- labels and annotations ------------------------------------------------------------------------------
 LABEL_APP = "app"  # = the resource's name; clients list pods by it

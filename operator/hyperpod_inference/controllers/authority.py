@@ -49,7 +49,13 @@ class AuthorityKeeper:
         if not is_ours(secret):
             if known is None:
                 raise ApiError(422, "Invalid", "it holds no authority, and is not the operator's to write")
-            return replace(known, kept_elsewhere=True)
+            noted = secret["metadata"].get("annotations") or {}
+            return replace(
+                known,
+                kept_elsewhere=True,
+                certificate_name=noted.get(names.CERT_MANAGER_CERTIFICATE, ""),
+                issuer_name=noted.get(names.CERT_MANAGER_ISSUER, ""),
+            )
         if known is None:
             logger.warning("Secret %s holds no authority: made anew", names.AUTHORITY_SECRET)
         wanted = renewed_authority(known, NAME, self.now()) if known else new_authority(NAME, self.now())

@@ -203,6 +203,8 @@ def issued(
             bucket=wanted.bucket,
             keys=(wanted.key(AUTHORITY_FILE), wanted.key(CERTIFICATE_FILE)),
             imported=(arn,),
+            certificate_name=authority.certificate_name,
+            issuer_name=authority.issuer_name,
         ),
         now if wait else due_at(leaf),
     )

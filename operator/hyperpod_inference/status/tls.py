@@ -25,8 +25,9 @@ class Certificate:
     """What there is of an endpoint's certificate.
 
     arn: '' before there is one. custom: whether it is the user's. imported: ARNs that the operator made and
-    has to remove. keys: of the public part, in `bucket`. reason, problem: what is the matter, '' when all is
-    well; `problem` is sentences with the next step.
+    has to remove. keys: of the public part, in `bucket`. certificate_name, issuer_name: cert-manager's,
+    where it keeps the authority. reason, problem: what is the matter, '' when all is well; `problem` is
+    sentences with the next step.
     """
 
     arn: str = ""
@@ -36,6 +37,8 @@ class Certificate:
     bucket: str = ""
     keys: tuple[str, ...] = ()
     imported: tuple[str, ...] = ()
+    certificate_name: str = ""
+    issuer_name: str = ""
     reason: str = ""
     problem: str = ""
 
@@ -55,7 +58,9 @@ def tls_status(certificate: Certificate | None, now: datetime) -> dict[str, Any]
         "certificateARN": certificate.arn,
         "certificateDomainNames": [*certificate.names],
         "certificateHealth": _health(certificate, now),
+        "certificateName": certificate.certificate_name,
         "importedCertificates": [*certificate.imported],
+        "issuerName": certificate.issuer_name,
         "lastCertExpiryTime": conditions.timestamp(certificate.not_after) if certificate.not_after else "",
         "tlsCertificateOutputS3Bucket": certificate.bucket,
         "tlsCertificateS3Keys": [*certificate.keys],
@@ -75,6 +80,8 @@ def certificate_of(status: Mapping[str, Any]) -> Certificate:
         bucket=told.get("tlsCertificateOutputS3Bucket", ""),
         keys=tuple(told.get("tlsCertificateS3Keys") or ()),
         imported=tuple(told.get("importedCertificates") or ()),
+        certificate_name=told.get("certificateName", ""),
+        issuer_name=told.get("issuerName", ""),
     )
 
 

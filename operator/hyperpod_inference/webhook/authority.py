@@ -29,11 +29,14 @@ class Authority:
     """PEM bytes. `certificates` holds all that are trusted, the signing one first; `key` is that one's.
 
     kept_elsewhere: somebody else, such as cert-manager, issues and renews it, and forgets the one before.
+    certificate_name, issuer_name: of cert-manager's own objects, where it is that one.
     """
 
     certificates: bytes
     key: bytes
     kept_elsewhere: bool = False
+    certificate_name: str = ""
+    issuer_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,7 +254,10 @@ def by_cert_manager(authority: Authority) -> Body:
     body["data"]["ca.crt"] = body["data"]["tls.crt"]
     body["metadata"] |= {
         "labels": {"controller.cert-manager.io/fao": "true"},
-        "annotations": {names.CERT_MANAGER_CERTIFICATE: names.AUTHORITY_SECRET},
+        "annotations": {
+            names.CERT_MANAGER_CERTIFICATE: names.AUTHORITY_SECRET,
+            names.CERT_MANAGER_ISSUER: "house",
+        },
     }
     return body
 
@@ -271,6 +274,8 @@ async def test_an_authority_that_cert_manager_keeps_signs_and_is_never_written(
         x509.load_pem_x509_certificate(each) for each in (account.object(LEAF), account.object(CA))
     )
     leaf.verify_directly_issued_by(issuer)
+    told = secured.status()["tlsCertificate"]
+    assert (told["certificateName"], told["issuerName"]) == (names.AUTHORITY_SECRET, "house")
 
 
 async def test_what_cert_manager_renews_is_published_beside_the_former_before_it_signs(
