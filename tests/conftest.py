@@ -26,6 +26,8 @@ from hyperpod_inference.render import render
 if TYPE_CHECKING:
     from hyperpod_inference.local.aws.double import AwsDouble
 
+BUILT_ONCE = ("test_image.py", "test_parity.py", "test_consumer.py", "test_checks.py")
+"""Files that build for many seconds what all their tests look at: one worker takes each whole."""
 EXAMPLES = Path(__file__).parents[1] / "charts" / "hyperpod_charts" / "examples"
 
 
@@ -38,6 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("local cluster"))
         elif "control_plane" in fixtures or item.get_closest_marker("cluster"):
             item.add_marker(pytest.mark.xdist_group("control plane"))
+        elif item.path.name in BUILT_ONCE:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 @pytest.fixture(scope="session")

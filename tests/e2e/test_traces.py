@@ -66,17 +66,21 @@ async def test_a_call_is_one_trace_from_its_caller_to_the_router_to_the_proxy(
     await tryout.endpoint_ready(client, namespace, name, replicas=1, within=WITHIN)
     service = names.routing_service_name(name, namespace)
     url = f"{local_cluster.front_door}/{names.OPERATOR_NAMESPACE}/{service}/v1/chat/completions"
-    await wait_for("an answer through the router", lambda: _asked(url), WITHIN)
-    found: dict[str, Body] = {}
+    found: list[tuple[Body, Body]] = []
 
     async def missing() -> str | None:
-        found.update({each["service"]: each for each in _spans(await client.text(sink))})
-        return None if len(found) == 2 else f"spans of {[*found]}"
+        refused = await _asked(url)  # until the pods are those that the operator's new settings ask for
+        spans = [*_spans(await client.text(sink))]
+        routers = {each["spanId"]: each for each in spans if each["service"] == "hyperpod-router"}
+        proxies = [each for each in spans if each["service"] == "hyperpod-sidecar"]
+        found[:] = [
+            (routers[each["parentSpanId"]], each) for each in proxies if each["parentSpanId"] in routers
+        ]
+        return None if found else refused or f"{len(routers)} spans of routers, {len(proxies)} of proxies"
 
-    await wait_for("the spans of both", missing, WITHIN)
-    router, proxy = found["hyperpod-router"], found["hyperpod-sidecar"]
+    await wait_for("a call that both tell of", missing, WITHIN)
+    router, proxy = found[0]
     assert router["parentSpanId"] == CALLER
-    assert proxy["parentSpanId"] == router["spanId"]
     assert router["resource_name"] == proxy["resource_name"] == name
 
 
