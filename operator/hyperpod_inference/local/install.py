@@ -14,6 +14,7 @@ from hyperpod_inference.kube.client import Client
 from hyperpod_inference.kube.errors import NotFound
 from hyperpod_inference.kube.resources import API_SERVICES, CRDS, DEPLOYMENTS
 from hyperpod_inference.local.errors import LocalError
+from hyperpod_inference.status.rollout import Rollout
 
 FIELD_MANAGER = "hyperpod-inference-local"
 Manifest = Mapping[str, Any]
@@ -38,15 +39,20 @@ async def install(client: Client, manifests: Iterable[Manifest], *, within: floa
 
 
 async def deployment_available(client: Client, namespace: str, name: str, *, within: float = 120.0) -> None:
-    """Wait until the Deployment has an available replica; NotReadyError says which condition is missing."""
+    """Wait until the Deployment has an available replica, and none of an older version.
+
+    NotReadyError says which condition is missing.
+    """
 
     async def available() -> str | None:
         deployment = await client.get(DEPLOYMENTS, name, namespace)
-        status = deployment.get("status", {})
-        if status.get("availableReplicas", 0) >= 1:
+        rollout = Rollout.of(deployment)
+        old = rollout.total - rollout.updated
+        if rollout.current and not old and rollout.available:
             return None
-        messages = [c["message"] for c in status.get("conditions", []) if c["status"] != "True"]
-        return "; ".join(messages) or "no replica is available yet"
+        told = deployment.get("status", {}).get("conditions", [])
+        messages = [c["message"] for c in told if c["status"] != "True"]
+        return "; ".join(messages) or f"{rollout.available} replicas are available, {old} are old ones"
 
     await wait_for(f"deployment {namespace}/{name}", available, within)
 
