@@ -89,11 +89,13 @@ prometheus: setup  ## Every panel and record asked of a real Prometheus, which s
 	@test -x "$(PROMETHEUS)" || { echo "prometheus is needed (Debian: apt install prometheus), or PROMETHEUS=/path/to/it"; exit 2; }
 	@HYPERPOD_PROMETHEUS=$(PROMETHEUS) $(BIN)/python -m pytest tests/e2e/test_prometheus.py -v $(PYTEST_ARGS)
 
-PICTURES := .venv/pictures
-$(PICTURES)/.stamp: requirements/pictures.txt
-	@echo "==> matplotlib into $(PICTURES)"
-	@$(PYTHON) -m venv --clear $(PICTURES)
-	@$(BIN)/uv pip install --quiet --python $(PICTURES)/bin/python --require-hashes -r requirements/pictures.txt
+# Environments of their own, for what is large and seldom asked for.
+SCAN := $(VENV)/scan
+PICTURES := $(VENV)/pictures
+$(SCAN)/.stamp $(PICTURES)/.stamp: $(VENV)/%/.stamp: requirements/%.txt
+	@echo "==> $< into $(VENV)/$*"
+	@$(PYTHON) -m venv --clear $(VENV)/$*
+	@$(BIN)/uv pip install --quiet --python $(VENV)/$*/bin/python --require-hashes -r $<
 	@touch $@
 
 .PHONY: pictures
@@ -147,13 +149,6 @@ terraform: setup  ## Write the Terraform module's data file from the installatio
 .PHONY: deploy-local
 deploy-local: setup  ## Bootstrap, deploy, update and destroy the CDK app with the real cdk, on AWS on loopback
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$$PATH" $(BIN)/python -m hyperpod_inference.local.aws.deployment
-
-SCAN := .venv/scan
-$(SCAN)/.stamp: requirements/scan.txt
-	@echo "==> checkov into $(SCAN)"
-	@$(PYTHON) -m venv --clear $(SCAN)
-	@$(BIN)/uv pip install --quiet --python $(SCAN)/bin/python --require-hashes -r requirements/scan.txt
-	@touch $@
 
 .PHONY: scan
 scan: setup $(SCAN)/.stamp  ## Scan the synthesized templates and the Terraform module with checkov

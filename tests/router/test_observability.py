@@ -92,6 +92,7 @@ async def test_predicted_and_real_hits_stand_side_by_side(bench: Any) -> None:
     assert 0.7 < found['router_prefix_hit_ratio{kind="real"}'] <= 0.75
     assert found['router_decisions_total{reason="prefix"}'] == 3
     assert found['router_decisions_total{reason="new_prefix"}'] == 1
+    assert found['router_refused_total{code="400"}'] == 0
 
 
 def test_a_replicas_metrics_are_read_in_their_old_and_new_names() -> None:

@@ -48,6 +48,15 @@ async def test_a_key_that_fails_is_tried_again_while_others_go_on() -> None:
     assert 'controller_runtime_active_workers{controller="endpoint"} 0.0' in text
 
 
+def test_errors_are_told_as_none_before_the_first_one() -> None:
+    async def reconcile(_: Key) -> Result:
+        return Result()
+
+    metrics = Metrics()
+    Controller("endpoint", reconcile, metrics)
+    assert 'controller_runtime_reconcile_errors_total{controller="endpoint"} 0.0' in metrics.expose().decode()
+
+
 async def test_a_key_that_gets_further_each_time_does_not_wait_longer_each_time() -> None:
     """Without that, twelve failures on the way would take twenty seconds."""
     seen: Counter[Key] = Counter()
